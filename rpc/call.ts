@@ -1,0 +1,97 @@
+import type { Deadline } from './deadline.js';
+import { RpcError } from './error.js';
+import type { Metadata, MetadataInit } from './metadata.js';
+import type { Method } from './service.js';
+
+/** What one call may ask for; everything is optional. */
+export type CallOptions = {
+  /** How long the call may take, in milliseconds; Infinity for no limit. @default the client's `timeoutMs` for unary calls, none for streams */
+  timeoutMs?: number;
+  /** Cancels the call when it aborts. */
+  signal?: AbortSignal;
+  /** Sent with the request. */
+  metadata?: MetadataInit;
+  /** Calls with the same key go to the same node under a balancer that hashes (`consistentHash`). */
+  hashKey?: string;
+  /** Calls this address (`host:port`) and asks no resolver. */
+  target?: string;
+  /** Told the metadata that comes before the reply, when the server sent any. */
+  onHeader?: (header: Metadata) => void;
+  /** Told the metadata that comes after the reply, also when the call fails. */
+  onTrailer?: (trailer: Metadata) => void;
+};
+
+/** Who is at the other end. */
+export interface Peer {
+  /** `host:port`, or the path of a unix socket. */
+  readonly address: string;
+  /** With mutual TLS, whom the verified client certificate names. */
+  readonly certificate?: { readonly commonName?: string; readonly subjectAltNames: readonly string[] };
+}
+
+/** What both ends know about one call. */
+export interface CallInfo {
+  /** `helloworld.Greeter` */
+  readonly service: string;
+  readonly method: Method;
+  /** On the client what will be sent (an interceptor may add to it), on the server what came. */
+  readonly metadata: Metadata;
+  /** On the clock of `performance.now()`; undefined when there is none. */
+  readonly deadline: Deadline | undefined;
+  /** Aborts when the call is cancelled, its deadline passes or its connection is lost. */
+  readonly signal: AbortSignal;
+}
+
+/** What a handler is told about its call, and what it may say beside its reply. */
+export interface CallContext extends CallInfo {
+  readonly peer: Peer;
+  /** Milliseconds until the deadline; Infinity without one. */
+  readonly remainingMs: number;
+  /** Sent before the first reply message; say `sendHeader()` to send it earlier. */
+  readonly header: Metadata;
+  /** Sent after the last reply message. */
+  readonly trailer: Metadata;
+  sendHeader(): void;
+}
+
+/** A call as an interceptor sees it. `message` is one request, or an AsyncIterable of them, by the method's kind. */
+export type Call = CallInfo & { readonly message: unknown } & (
+    | { readonly side: 'client'; readonly options: CallOptions }
+    | { readonly side: 'server'; readonly context: CallContext }
+  );
+
+/** The answer: `message` is one reply, or an AsyncIterable of them, by the method's kind. */
+export interface Reply {
+  readonly message: unknown;
+  readonly header: Metadata;
+  /** For a stream it is complete when the stream has ended. */
+  readonly trailer: Metadata;
+}
+
+/** Whether a method's requests, or replies, are many. */
+export const streamsRequests = (method: Method): boolean => method.kind === 'clientStream' || method.kind === 'bidi';
+export const streamsReplies = (method: Method): boolean => method.kind === 'serverStream' || method.kind === 'bidi';
+
+/**
+ * Tells `done` once how the call ended, whatever its kind: for one reply that is now, for a stream of replies when
+ * the stream has ended, failed or been left. Returns the reply to pass on.
+ */
+export function whenDone(call: Call, reply: Reply, done: (error: RpcError | undefined) => void): Reply {
+  if (!streamsReplies(call.method)) {
+    done(undefined);
+    return reply;
+  }
+  return { ...reply, message: watched(reply.message as AsyncIterable<unknown>, done) };
+}
+
+async function* watched(messages: AsyncIterable<unknown>, done: (error: RpcError | undefined) => void) {
+  let failure: RpcError | undefined;
+  try {
+    yield* messages;
+  } catch (error) {
+    failure = RpcError.from(error);
+    throw failure;
+  } finally {
+    done(failure);
+  }
+}

@@ -1,0 +1,60 @@
+import type { Metadata } from './metadata.js';
+import { Status, type StatusName, statusName } from './status.js';
+
+export type RpcErrorOptions = {
+  /** What led to this error. Kept for the log, never sent to the peer. */
+  cause?: unknown;
+  /** Trailing metadata: sent to the client when a handler throws, received from the server by a client. */
+  metadata?: Metadata;
+  /** Whether a server may have run the call. @default true */
+  maybeExecuted?: boolean;
+};
+
+/**
+ * The one error of every call, on both sides.
+ *
+ * A handler throws it to answer with a status; whatever else a handler throws reaches the client as UNKNOWN
+ * without its text, since that text was not written for a client.
+ */
+export class RpcError extends Error {
+  override readonly name = 'RpcError';
+  readonly code: Status;
+  /** The text without the code: what travels as `grpc-message`. */
+  readonly details: string;
+  readonly metadata: Metadata | undefined;
+  /** False only when it is certain that no server has seen the call, so that it is safe to send it again. */
+  readonly maybeExecuted: boolean;
+
+  constructor(code: Status, details: string, options: RpcErrorOptions = {}) {
+    super(`[${statusName(code)}] ${details}`, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.details = details;
+    this.metadata = options.metadata;
+    this.maybeExecuted = options.maybeExecuted ?? true;
+  }
+
+  get status(): StatusName {
+    return statusName(this.code);
+  }
+
+  /**
+   * Whatever was thrown, as an RpcError: an RpcError stays itself, an aborted signal's reason becomes CANCELLED,
+   * a time-out DEADLINE_EXCEEDED, everything else `code`. The original is the `cause`.
+   */
+  static from(reason: unknown, code: Status = Status.UNKNOWN): RpcError {
+    if (reason instanceof RpcError) return reason;
+    const name = reason instanceof Error ? reason.name : undefined;
+    if (name === 'AbortError') return new RpcError(Status.CANCELLED, 'cancelled by the caller', { cause: reason });
+    if (name === 'TimeoutError') return new RpcError(Status.DEADLINE_EXCEEDED, 'timed out', { cause: reason });
+    return new RpcError(code, textOf(reason), { cause: reason });
+  }
+}
+
+/** What to print of something thrown, which need not be an Error and may refuse to be printed. */
+export function textOf(reason: unknown): string {
+  try {
+    return reason instanceof Error ? reason.message || reason.name : String(reason);
+  } catch {
+    return 'a value that cannot be printed';
+  }
+}

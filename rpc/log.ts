@@ -1,0 +1,32 @@
+/** Where Lictor says what its user ought to know: a warning for what heals itself, an error for what needs a person. */
+export interface Logger {
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+const MAX_TEXT = 256;
+const MAX_STACK = 2_048;
+
+/** One line of JSON per event on stderr. Texts are cut and escaped, since many come from peers and registries. */
+export const stderrLogger: Logger = {
+  warn: (message, fields) => write('warn', message, fields),
+  error: (message, fields) => write('error', message, fields),
+};
+
+export const silentLogger: Logger = { warn() {}, error() {} };
+
+function write(level: string, message: string, fields: LogFields = {}): void {
+  const line: Record<string, unknown> = { time: new Date().toISOString(), level, message: cut(message, MAX_TEXT) };
+  for (const [key, value] of Object.entries(fields)) line[key] = printable(value);
+  process.stderr.write(`${JSON.stringify(line)}\n`);
+}
+
+function printable(value: unknown): unknown {
+  if (value instanceof Error) return cut(value.stack ?? value.message, MAX_STACK);
+  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return value;
+  return cut(String(value), MAX_TEXT);
+}
+
+const cut = (text: string, length: number) => (text.length > length ? `${text.slice(0, length)}...` : text);

@@ -1,0 +1,20 @@
+import type { RpcError } from '../rpc/error.js';
+import type { Node } from './node.js';
+
+/** What a resolver knows of a service at one moment. */
+export type Resolution =
+  /** The complete set, not a difference; it may be empty. */
+  | { readonly kind: 'nodes'; readonly nodes: readonly Node[] }
+  /** The registry could not be asked; the set before is stale but still usable. */
+  | { readonly kind: 'failure'; readonly error: RpcError };
+
+/** Turns a service name into nodes. */
+export interface Resolver {
+  /**
+   * Yields what is known at once, then every change of content, until `signal` aborts; then it ends without an error.
+   * Failures are yielded, not thrown, and the watch goes on by itself. A slow reader skips states, it gets no queue.
+   */
+  watch(service: string, signal: AbortSignal): AsyncIterable<Resolution>;
+  /** Where it looks, for error messages: `consul at 127.0.0.1:8500, keys under "helloworld.Greeter/"`. */
+  describe(service: string): string;
+}
