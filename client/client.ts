@@ -1,0 +1,164 @@
+import {
+  fromGrpcDefinition,
+  type GrpcDefinition,
+  isGrpcDefinition,
+  type MethodsFrom,
+} from '../codec/grpc-definition.js';
+import { serializationNamed } from '../codec/named.js';
+import type { Serialization } from '../codec/serialization.js';
+import type { TracingPlugin } from '../plugin/plugin.js';
+import { parseAddress } from '../rpc/address.js';
+import type { CallOptions } from '../rpc/call.js';
+import { deadlineIn } from '../rpc/deadline.js';
+import { RpcError } from '../rpc/error.js';
+import type { Interceptor } from '../rpc/interceptor.js';
+import { checkLimit } from '../rpc/limit.js';
+import { type Logger, stderrLogger } from '../rpc/log.js';
+import { defineService, type Methods, type Service, unary } from '../rpc/service.js';
+import type { ServiceClient } from '../rpc/signature.js';
+import { Status } from '../rpc/status.js';
+import type { Balancer } from '../selector/balancer.js';
+import { type BalancerName, balancerNamed } from '../selector/balancer/named.js';
+import type { Resolver } from '../selector/resolver.js';
+import { Selector } from '../selector/selector.js';
+import { type EngineName, engineNamed } from '../transport/named.js';
+import type { ClientTls } from '../transport/tls.js';
+import type { Compression, Engine } from '../transport/transport.js';
+import { wireMethod } from '../transport/wire-method.js';
+import type { BoundMethod } from './bound-method.js';
+import { Connections } from './connections.js';
+import { Invoker } from './invoke.js';
+import { Routing } from './routing.js';
+
+export type ClientOptions = {
+  /** Where nodes come from: `consul(...)`, `local()`, `fixed([...])`. */
+  resolver?: Resolver;
+  /** One address to call, without a resolver; a call's own `target` overrides it. */
+  target?: string;
+  /** How a node is picked: a name, or a Balancer. @default 'roundRobin' */
+  balancer?: BalancerName | Balancer;
+  /** @default 'grpc-js' */
+  transport?: EngineName | Engine;
+  tls?: ClientTls;
+  /** The time of a unary call that says none; streams have none unless they say one. Infinity for no limit. @default 10,000 */
+  timeoutMs?: number;
+  /** Stand around every call; the first is the outermost. */
+  interceptors?: readonly Interceptor[];
+  /** Tracing, outside of the interceptors. */
+  plugins?: readonly TracingPlugin[];
+  /** Compression of requests. @default 'identity' */
+  compression?: Compression;
+  /** The largest message sent or taken. @default 4 MiB */
+  maxMessageBytes?: number;
+  /** How long calls in flight may still take when the client closes, or their node has left. @default 10,000 */
+  graceMs?: number;
+  /** @default one line of JSON per event on stderr */
+  logger?: Logger;
+};
+
+export type ServiceOptions = {
+  /** What messages travel as, by name or as a value. @default the service's own */
+  serialization?: string | Serialization;
+};
+
+const MAX_PATHS = 1_000;
+
+/** Calls services. Opens nothing before the first call; one client is made for many. */
+export class Client implements AsyncDisposable {
+  readonly #selector: Selector | undefined;
+  readonly #connections: Connections;
+  readonly #routing: Routing;
+  readonly #invoker: Invoker;
+  readonly #byPath = new Map<string, BoundMethod>();
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ClientOptions = {}) {
+    const engine = engineNamed(options.transport ?? 'grpc-js');
+    const logger = options.logger ?? stderrLogger;
+    if (options.target !== undefined) parseAddress(options.target);
+    deadlineIn(options.timeoutMs ?? 0);
+    checkLimit('graceMs', options.graceMs, 0);
+    checkLimit('maxMessageBytes', options.maxMessageBytes, 1);
+    const balancer = balancerNamed(options.balancer ?? 'roundRobin');
+    const { resolver, tls } = options;
+    this.#selector =
+      resolver && new Selector({ resolver, balancer, logger, onGone: (address) => this.#connections.drop(address) });
+    this.#connections = new Connections(
+      engine,
+      { tls, maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024, compression: options.compression ?? 'identity' },
+      options.graceMs ?? 10_000,
+      (address, reachable) => this.#selector?.setReachable(address, reachable),
+    );
+    this.#routing = new Routing(this.#connections, this.#selector, options.target);
+    const plugins = options.plugins ?? [];
+    for (const plugin of plugins) plugin.init({ logger });
+    this.#invoker = new Invoker({
+      routing: this.#routing,
+      interceptors: [...plugins.map((plugin) => plugin.interceptor), ...(options.interceptors ?? [])],
+      timeoutMs: options.timeoutMs ?? 10_000,
+    });
+  }
+
+  /**
+   * A service's methods, to be called: `await client.service(Greeter).sayHello({ msg: 'hi' })`.
+   * Unary calls and client streams give a promise, the other kinds an AsyncIterable that sends when it is iterated.
+   * @param definition a generated service, one of `defineService` or `loadProto`, or a grpc-js ServiceDefinition
+   */
+  service<M extends Methods>(definition: Service<M>, options?: ServiceOptions): ServiceClient<M>;
+  service<D extends GrpcDefinition>(definition: D, options?: ServiceOptions): ServiceClient<MethodsFrom<D>>;
+  service(definition: Service | GrpcDefinition, options: ServiceOptions = {}): unknown {
+    const service = isGrpcDefinition(definition) ? fromGrpcDefinition(definition) : definition;
+    const serialization = serializationNamed(options.serialization ?? service.serialization);
+    const methods: Record<string, unknown> = {};
+    for (const [key, method] of Object.entries(service.methods)) {
+      const bound: BoundMethod = { service: service.name, wire: wireMethod(method, serialization), selector: undefined };
+      this.#byPath.set(method.path, bound);
+      methods[key] = (request: unknown, callOptions?: CallOptions) => this.#invoker.invoke(bound, request, callOptions);
+    }
+    return methods;
+  }
+
+  /**
+   * Calls a unary method by its path, untyped. A method that `service()` has named travels as it does there; any
+   * other as JSON, which Lictor's servers take for every service.
+   */
+  async call(path: string, request: unknown, options?: CallOptions): Promise<unknown> {
+    const bound = this.#byPath.get(path) ?? this.#bindPath(path);
+    if (bound.wire.method.kind === 'unary') return this.#invoker.invoke(bound, request, options);
+    throw new RpcError(Status.INVALID_ARGUMENT, `${path} is a stream; call it through service()`, { maybeExecuted: false });
+  }
+
+  /** Ends the watches, gives calls in flight `graceMs`, then closes the connections. Harmless twice. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#routing.close();
+    this.#selector?.close();
+    await this.#connections.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #bindPath(path: string): BoundMethod {
+    const [, service, name, ...rest] = path.split('/');
+    if (!path.startsWith('/') || !service || !name || rest.length > 0) {
+      throw new RpcError(Status.INVALID_ARGUMENT, `path ${JSON.stringify(path.slice(0, 256))}: wanted /package.Service/Method`, {
+        maybeExecuted: false,
+      });
+    }
+    const { methods } = defineService(service, { method: unary<unknown, unknown>({ name }) });
+    const bound: BoundMethod = {
+      service,
+      wire: wireMethod(methods.method, serializationNamed('json')),
+      selector: undefined,
+    };
+    // Paths may come from outside; what one process calls by path is few.
+    if (this.#byPath.size < MAX_PATHS) this.#byPath.set(path, bound);
+    return bound;
+  }
+}

@@ -1,0 +1,54 @@
+import type { Connection, ConnectOptions, Engine } from '../transport/transport.js';
+
+/** One connection per address: opened on first use, shared by calls, closed when the node is gone. */
+export class Connections {
+  readonly #engine: Engine;
+  readonly #options: Omit<ConnectOptions, 'address' | 'onReachable'>;
+  readonly #onReachable: (address: string, reachable: boolean) => void;
+  readonly #open = new Map<string, Connection>();
+  readonly #leaving = new Set<Promise<void>>();
+  readonly #graceMs: number;
+
+  constructor(
+    engine: Engine,
+    options: Omit<ConnectOptions, 'address' | 'onReachable'>,
+    graceMs: number,
+    onReachable: (address: string, reachable: boolean) => void,
+  ) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#graceMs = graceMs;
+    this.#onReachable = onReachable;
+  }
+
+  get(address: string): Connection {
+    return this.#open.get(address) ?? this.#connect(address);
+  }
+
+  /** Its calls in flight end in their own time; what comes later opens a new connection. */
+  drop(address: string): void {
+    const connection = this.#open.get(address);
+    if (!connection) return;
+    this.#open.delete(address);
+    const left = connection.close(this.#graceMs).finally(() => this.#leaving.delete(left));
+    this.#leaving.add(left);
+  }
+
+  async close(): Promise<void> {
+    for (const address of [...this.#open.keys()]) this.drop(address);
+    await Promise.all(this.#leaving);
+  }
+
+  #connect(address: string): Connection {
+    const connection: Connection = this.#engine.connect({
+      ...this.#options,
+      address,
+      onReachable: (reachable) => {
+        // A connection that was dropped has no say in whether its node, listed again, can be reached.
+        if (this.#open.get(address) === connection) this.#onReachable(address, reachable);
+      },
+    });
+    this.#open.set(address, connection);
+    return connection;
+  }
+}

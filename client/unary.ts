@@ -1,0 +1,113 @@
+import type { CallOptions } from '../rpc/call.js';
+import type { Deadline } from '../rpc/deadline.js';
+import { RpcError } from '../rpc/error.js';
+import type { Metadata } from '../rpc/metadata.js';
+import { Status } from '../rpc/status.js';
+import type { Cancellable, UnaryCall } from '../transport/transport.js';
+import type { WireMethod } from '../transport/wire-method.js';
+import type { BoundMethod } from './bound-method.js';
+import type { Routed, Routing } from './routing.js';
+
+/** Sent again at most this often when no server has seen the call: enough to step over nodes that have just died. */
+const MAX_UNSENT = 3;
+
+/** One unary call from its options to its outcome; the transport gets this very object. */
+export class UnaryInvocation implements UnaryCall {
+  readonly wire: WireMethod;
+  readonly request: unknown;
+  readonly metadata: Metadata | undefined;
+  readonly deadline: Deadline | undefined;
+  readonly wantsMetadata: boolean;
+  readonly #method: BoundMethod;
+  readonly #routing: Routing;
+  readonly #options: CallOptions;
+  readonly #signal: AbortSignal | undefined;
+  readonly #settle: UnarySettle;
+  #routed: Routed | undefined;
+  #sent: Cancellable | undefined;
+  #unsent = 0;
+  #onAbort: (() => void) | undefined;
+
+  constructor(
+    routing: Routing,
+    method: BoundMethod,
+    call: { request: unknown; metadata: Metadata | undefined; deadline: Deadline | undefined; signal: AbortSignal | undefined },
+    options: CallOptions,
+    wantsMetadata: boolean,
+    settle: UnarySettle,
+  ) {
+    this.#routing = routing;
+    this.#method = method;
+    this.wire = method.wire;
+    this.request = call.request;
+    this.metadata = call.metadata;
+    this.deadline = call.deadline;
+    this.#signal = call.signal;
+    this.#options = options;
+    this.wantsMetadata = wantsMetadata || options.onHeader !== undefined || options.onTrailer !== undefined;
+    this.#settle = settle;
+  }
+
+  start(): void {
+    const signal = this.#signal;
+    if (signal) {
+      if (signal.aborted) return this.#end(cancelledBy(signal, false));
+      this.#onAbort = () => this.#sent?.cancel(cancelledBy(signal, true));
+      signal.addEventListener('abort', this.#onAbort);
+    }
+    this.#attempt();
+  }
+
+  #attempt(): void {
+    try {
+      const routed = this.#routing.route(this.#method, this.#options);
+      if (routed) return this.#send(routed);
+    } catch (reason) {
+      return this.#end(RpcError.from(reason, Status.INTERNAL));
+    }
+    this.#routing.routeWhenKnown(this.#method, this.#options, this.deadline, this.#signal).then(
+      (routed) => this.#send(routed),
+      (reason) => this.#end(RpcError.from(reason, Status.INTERNAL)),
+    );
+  }
+
+  #send(routed: Routed): void {
+    this.#routed = routed;
+    if (routed.load) routed.load.inFlight++;
+    this.#sent = routed.connection.unary(this);
+  }
+
+  done(error: RpcError | undefined, reply: unknown, header: Metadata | undefined, trailer: Metadata | undefined): void {
+    const load = this.#routed?.load;
+    if (load) load.inFlight--;
+    if (error && !error.maybeExecuted && load && error.code === Status.UNAVAILABLE && this.#unsent++ < MAX_UNSENT) {
+      // No server has seen it, and by now the selector knows that this node cannot be reached.
+      return this.#attempt();
+    }
+    this.#end(error, reply, header, trailer);
+  }
+
+  #end(error: RpcError | undefined, reply?: unknown, header?: Metadata, trailer?: Metadata): void {
+    if (this.#onAbort) this.#signal!.removeEventListener('abort', this.#onAbort);
+    const { onHeader, onTrailer } = this.#options;
+    try {
+      if (onHeader && header) onHeader(header);
+      if (onTrailer && trailer) onTrailer(trailer);
+    } catch (reason) {
+      return this.#settle(RpcError.from(reason), undefined, header, trailer);
+    }
+    this.#settle(error, reply, header, trailer);
+  }
+}
+
+export type UnarySettle = (
+  error: RpcError | undefined,
+  reply: unknown,
+  header: Metadata | undefined,
+  trailer: Metadata | undefined,
+) => void;
+
+export const cancelledBy = (signal: AbortSignal, maybeExecuted: boolean): RpcError => {
+  const { code, details } = RpcError.from(signal.reason, Status.CANCELLED);
+  return new RpcError(code, details, { cause: signal.reason, maybeExecuted });
+};

@@ -1,0 +1,48 @@
+// For those who call and answer.
+export { Client, type ClientOptions, type ServiceOptions } from './client/client.js';
+export { Server, type ServerOptions } from './server/server.js';
+export { type DynamicMessage, type DynamicMethod, type LoadProtoOptions, loadProto, type Proto } from './codec/proto.js';
+export {
+  type Bidi,
+  bidi,
+  type ClientStream,
+  clientStream,
+  defineService,
+  type Method,
+  type MethodKind,
+  type MethodOptions,
+  type Methods,
+  type ServerStream,
+  type Service,
+  serverStream,
+  type Unary,
+  unary,
+} from './rpc/service.js';
+export type { ClientMethod, DynamicReply, Handler, Implementation, ServiceClient } from './rpc/signature.js';
+export { type Call, type CallContext, type CallOptions, type Peer, type Reply, whenDone } from './rpc/call.js';
+export type { Interceptor, Next } from './rpc/interceptor.js';
+export { RpcError, type RpcErrorOptions } from './rpc/error.js';
+export { Status, type StatusName, statusName } from './rpc/status.js';
+export { Metadata, type MetadataInit, type MetadataValue } from './rpc/metadata.js';
+export { type Logger, silentLogger, stderrLogger } from './rpc/log.js';
+export { consistentHash } from './selector/balancer/consistent-hash.js';
+export { random } from './selector/balancer/random.js';
+export { roundRobin } from './selector/balancer/round-robin.js';
+export { weightedRoundRobin } from './selector/balancer/weighted-round-robin.js';
+export { memory } from './transport/memory/engine.js';
+export type { ClientTls, Pem, ServerTls } from './transport/tls.js';
+
+// For those who write plugins, balancers, serializations or transports.
+export type { Plugin, Registration, RegistrationRequest, ResolverPlugin, TracingPlugin } from './plugin/plugin.js';
+export { createNode, type Node, type NodeInit } from './selector/node.js';
+export type { Resolution, Resolver } from './selector/resolver.js';
+export type { Balancer, Pick, PickContext } from './selector/balancer.js';
+export type { LiveNode } from './selector/live-node.js';
+export type { Serialization } from './codec/serialization.js';
+export type { MessageCodec, MessageType } from './rpc/service.js';
+export type { Engine } from './transport/transport.js';
+
+// For generated code.
+export type { Init } from './codec/init.js';
+export type { ProtoFile } from './codec/proto-file.js';
+export { serviceFromProto } from './codec/proto-service.js';

@@ -1,0 +1,8 @@
+/**
+ * Checks an option that is a number.
+ * @throws RangeError that names the option and shows the value received
+ */
+export function checkLimit(name: string, value: number | undefined, least: number): void {
+  if (value === undefined || value >= least) return;
+  throw new RangeError(`${name}: a number from ${least}, got ${value}`);
+}

@@ -1,0 +1,93 @@
+import type { CallContext, Peer } from '../rpc/call.js';
+import { type Deadline, deadlineExceeded, remainingMs } from '../rpc/deadline.js';
+import type { RpcError } from '../rpc/error.js';
+import { Metadata } from '../rpc/metadata.js';
+import type { Method } from '../rpc/service.js';
+import { type Timed, wheel } from '../rpc/timer-wheel.js';
+import type { IncomingCall } from '../transport/transport.js';
+
+/** One call in a server: the handler's context, and what the server itself keeps of the call. */
+export class ServerCall implements CallContext, Timed {
+  readonly service: string;
+  readonly method: Method;
+  readonly metadata: Metadata;
+  readonly peer: Peer;
+  readonly deadline: Deadline | undefined;
+  wheelPrevious: Timed | undefined;
+  wheelNext: Timed | undefined;
+  wheelSlot: number | undefined;
+  /** Told when the call is cancelled, so that it can be answered although its handler goes on. */
+  onCancelled: ((error: RpcError) => void) | undefined;
+  readonly #incoming: IncomingCall;
+  #header: Metadata | undefined;
+  #trailer: Metadata | undefined;
+  #headerSent = false;
+  // Made when a handler asks for it: most do not, and an AbortController costs more than the rest of a call's state.
+  #controller: AbortController | undefined;
+  #cancelled: RpcError | undefined;
+
+  /** @param deadline the client's, or the server's own for a call that came without */
+  constructor(service: string, method: Method, incoming: IncomingCall, deadline: Deadline | undefined) {
+    this.service = service;
+    this.method = method;
+    this.#incoming = incoming;
+    this.metadata = incoming.metadata;
+    this.peer = incoming.peer;
+    this.deadline = deadline;
+    incoming.onCancel = (error) => this.cancel(error);
+    // The transport watches over the client's deadline; the wheel over one that only the server knows.
+    if (incoming.deadline === undefined) wheel.add(this);
+  }
+
+  get remainingMs(): number {
+    return remainingMs(this.deadline);
+  }
+
+  get cancelled(): RpcError | undefined {
+    return this.#cancelled;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#cancelled && !this.#controller.signal.aborted) this.#controller.abort(this.#cancelled);
+    return this.#controller.signal;
+  }
+
+  get header(): Metadata {
+    this.#header ??= new Metadata();
+    return this.#header;
+  }
+
+  get trailer(): Metadata {
+    this.#trailer ??= new Metadata();
+    return this.#trailer;
+  }
+
+  sendHeader(): void {
+    if (this.#headerSent) return;
+    this.#headerSent = true;
+    this.#incoming.sendHeader(this.header);
+  }
+
+  /** Before the first reply message. */
+  headerIsDue(): void {
+    if (this.#header) this.sendHeader();
+  }
+
+  /** At the end of the call, before its status is sent. */
+  ended(): void {
+    wheel.remove(this);
+    this.#incoming.trailer = this.#trailer;
+  }
+
+  cancel(error: RpcError): void {
+    if (this.#cancelled) return;
+    this.#cancelled = error;
+    this.#controller?.abort(error);
+    this.onCancelled?.(error);
+  }
+
+  onDeadline(): void {
+    this.cancel(deadlineExceeded(`${this.method.path}: the server's own time-out for calls without a deadline has passed`));
+  }
+}

@@ -1,0 +1,46 @@
+import type { Registration } from '../plugin/plugin.js';
+import type { Logger } from '../rpc/log.js';
+import type { Listener } from '../transport/transport.js';
+import type { Health } from './health.js';
+
+export type DrainOptions = {
+  readonly health: Health;
+  readonly registrations: readonly Registration[];
+  readonly listener: Listener;
+  readonly drainMs: number;
+  readonly graceMs: number;
+  /** Resolves when there is no more time. */
+  readonly hurry: Promise<void>;
+  readonly logger: Logger;
+};
+
+/** The order in which a server leaves: every client hears of it before a call of its could be refused. */
+export async function drain(options: DrainOptions): Promise<void> {
+  const { health, listener, drainMs, graceMs, hurry } = options;
+  health.notServing();
+  await Promise.race([deregister(options), hurry]);
+  await pause(drainMs, hurry);
+  health.end();
+  const closed = listener.close(graceMs);
+  await Promise.race([closed, hurry.then(() => listener.close(0))]);
+
+}
+
+async function deregister({ registrations, logger }: DrainOptions): Promise<void> {
+  const results = await Promise.allSettled(registrations.map((one) => one[Symbol.asyncDispose]()));
+  for (const result of results) {
+    if (result.status === 'rejected') logger.warn('an entry could not be removed from the registry', { error: result.reason });
+  }
+}
+
+async function pause(ms: number, hurry: Promise<void>): Promise<void> {
+  if (ms === 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([
+    hurry,
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    }),
+  ]);
+  clearTimeout(timer);
+}

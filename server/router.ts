@@ -1,0 +1,100 @@
+import { serializationNamed, serializationOfSubtype } from '../codec/named.js';
+import type { Serialization } from '../codec/serialization.js';
+import { RpcError } from '../rpc/error.js';
+import type { Interceptor } from '../rpc/interceptor.js';
+import type { Logger } from '../rpc/log.js';
+import { checkServiceName } from '../rpc/name.js';
+import type { Method, Service } from '../rpc/service.js';
+import { Status } from '../rpc/status.js';
+import type { Route, Routes } from '../transport/transport.js';
+import { type WireMethod, wireMethod } from '../transport/wire-method.js';
+import type { Gate } from './gate.js';
+import { type AnyHandler, MethodRunner } from './handle.js';
+
+/** A service with what implements it, before the server's interceptors are known. */
+export type Registered = {
+  readonly service: Service;
+  readonly implementation: Readonly<Record<string, unknown>>;
+  readonly serializations: readonly Serialization[];
+};
+
+/**
+ * Checks an implementation against its service. A method left out is answered with UNIMPLEMENTED, since a service may
+ * grow before its servers do; what is there but not of the service is a mistake in a name.
+ */
+export function checkImplementation({ service, implementation }: Registered): void {
+  checkServiceName(service.name);
+  for (const key of Object.keys(service.methods)) {
+    const handler = implementation[key];
+    if (handler !== undefined && typeof handler !== 'function') {
+      throw new TypeError(`${service.name}: ${key} must be a function, got ${typeof handler}`);
+    }
+  }
+  const known = new Set(Object.keys(service.methods));
+  const stranger = Object.keys(implementation).find((key) => typeof implementation[key] === 'function' && !known.has(key));
+  if (stranger !== undefined) {
+    throw new TypeError(`${service.name} has no method ${stranger}; it has ${[...known].join(', ')}`);
+  }
+}
+
+/** Every path that the server answers. */
+export function buildRoutes(
+  registered: Iterable<Registered>,
+  interceptors: readonly Interceptor[],
+  gate: Gate,
+  logger: Logger,
+): Routes {
+  const routes = new Map<string, Route>();
+  for (const entry of registered) {
+    for (const [key, method] of Object.entries(entry.service.methods)) {
+      const handler = boundHandler(entry.implementation, key, method);
+      const runner = new MethodRunner(entry.service.name, method, handler, interceptors, gate, logger);
+      const wires = new WireMethods(entry, method);
+      routes.set(method.path, {
+        kind: method.kind,
+        wire: (subtype) => wires.get(subtype),
+        unary: (call, request) => runner.unary(call, request),
+        stream: (call, requests) => runner.stream(call, requests),
+      });
+    }
+  }
+  return routes;
+}
+
+function boundHandler(implementation: Registered['implementation'], key: string, method: Method): AnyHandler {
+  const handler = implementation[key];
+  // What every object inherits is nobody's handler, whatever a method is called.
+  const inherited = key in Object.prototype && !Object.hasOwn(implementation, key);
+  if (typeof handler === 'function' && !inherited) return handler.bind(implementation) as AnyHandler;
+  return () => {
+    throw new RpcError(Status.UNIMPLEMENTED, `the server does not implement the method ${method.path}`);
+  };
+}
+
+/** A method in each serialization that clients speak, made when the first one does. */
+class WireMethods {
+  readonly #registered: Registered;
+  readonly #method: Method;
+  readonly #bySubtype = new Map<string, WireMethod | RpcError>();
+
+  constructor(registered: Registered, method: Method) {
+    this.#registered = registered;
+    this.#method = method;
+    const { service, serializations } = registered;
+    // The service's own serialization must fit its messages, and that shows when the server starts.
+    this.#bySubtype.set('', wireMethod(method, serializationNamed(service.serialization, serializations)));
+  }
+
+  get(subtype: string): WireMethod | RpcError {
+    const known = this.#bySubtype.get(subtype);
+    if (known) return known;
+    try {
+      const serialization = serializationOfSubtype(subtype, this.#registered.serializations);
+      const wire = wireMethod(this.#method, serialization);
+      this.#bySubtype.set(subtype, wire);
+      return wire;
+    } catch (reason) {
+      return RpcError.from(reason, Status.UNIMPLEMENTED);
+    }
+  }
+}

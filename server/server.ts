@@ -1,0 +1,226 @@
+import { fromGrpcDefinition, type GrpcDefinition, isGrpcDefinition, type MethodsFrom } from '../codec/grpc-definition.js';
+import type { Serialization } from '../codec/serialization.js';
+import type { Plugin, Registration } from '../plugin/plugin.js';
+import { parseAddress } from '../rpc/address.js';
+import { RpcError } from '../rpc/error.js';
+import type { Interceptor } from '../rpc/interceptor.js';
+import { checkLimit } from '../rpc/limit.js';
+import { type Logger, stderrLogger } from '../rpc/log.js';
+import type { Methods, Service } from '../rpc/service.js';
+import type { Implementation } from '../rpc/signature.js';
+import { Status } from '../rpc/status.js';
+import { type EngineName, engineNamed } from '../transport/named.js';
+import type { ServerTls } from '../transport/tls.js';
+import type { Compression, Engine, Listener } from '../transport/transport.js';
+import { advertised } from './advertise.js';
+import { drain } from './drain.js';
+import { Gate } from './gate.js';
+import { Health } from './health.js';
+
+import { buildRoutes, checkImplementation, type Registered } from './router.js';
+import { onSignals } from './signals.js';
+
+export type ServerOptions = {
+  /** Where to listen: `host:port`, `[ipv6]:port` or `unix:/path`; port 0 takes a free one. @default '127.0.0.1:0' */
+  address?: string;
+  /** What runs beside the server: a registry to be listed in, a tracer. */
+  plugins?: readonly Plugin[];
+  /**
+   * The address that the registry lists, `host:port` or only a host; needed behind NAT, and when listening on all
+   * interfaces (0.0.0.0, [::]). @default the address listened on
+   */
+  advertise?: string;
+  /** What the registry says of this server beside its address. */
+  weight?: number;
+  zone?: string;
+  tags?: readonly string[];
+  meta?: Readonly<Record<string, string>>;
+  /** @default 'grpc-js' */
+  transport?: EngineName | Engine;
+  tls?: ServerTls;
+  /** Stand around every handler; the first is the outermost. */
+  interceptors?: readonly Interceptor[];
+  /** Compression of replies. @default 'identity' */
+  compression?: Compression;
+  /** The largest message taken or sent. @default 4 MiB */
+  maxMessageBytes?: number;
+  /** The most metadata that a call may bring, counted as HTTP/2 does. @default 16 KiB */
+  maxMetadataBytes?: number;
+  /** Calls in flight in the whole server; more are refused with RESOURCE_EXHAUSTED. @default 10,000 */
+  maxConcurrentCalls?: number;
+  /** Calls in flight on one connection. @default 1,000 */
+  maxStreamsPerConnection?: number;
+  /** The time of a unary call that came without a deadline; Infinity for no limit. @default 60,000 */
+  timeoutMs?: number;
+  /** Between leaving the registry and refusing calls, so that clients have seen it. @default 1,000 when listed, else 0 */
+  drainMs?: number;
+  /** How long calls in flight may still take when the server closes. @default 10,000 */
+  graceMs?: number;
+  /** Whether SIGTERM and SIGINT close the server and then end the process; a second one ends it at once. @default false */
+  handleSignals?: boolean;
+  /** @default one line of JSON per event on stderr */
+  logger?: Logger;
+};
+
+/** Answers calls, and is listed in registries while it does. */
+export class Server implements AsyncDisposable {
+  readonly #options: ServerOptions;
+  readonly #logger: Logger;
+  readonly #engine: Engine;
+  readonly #gate: Gate;
+  readonly #health: Health;
+  readonly #registered = new Map<string, Registered>();
+  readonly #registrations: Registration[] = [];
+  #listener: Listener | undefined;
+  #serving: Promise<this> | undefined;
+  #closing: Promise<void> | undefined;
+  #hurry!: () => void;
+  readonly #hurried = new Promise<void>((resolve) => {
+    this.#hurry = resolve;
+  });
+  #forgetSignals = () => {};
+
+  /** Checks the options and opens nothing. */
+  constructor(options: ServerOptions = {}) {
+    this.#options = options;
+    this.#logger = options.logger ?? stderrLogger;
+    this.#engine = engineNamed(options.transport ?? 'grpc-js');
+    parseAddress(this.#wantedAddress);
+    for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);
+    for (const name of ['maxMessageBytes', 'maxMetadataBytes', 'maxConcurrentCalls', 'maxStreamsPerConnection'] as const) {
+      checkLimit(name, options[name], 1);
+    }
+    this.#gate = new Gate({
+      maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
+      maxMetadataBytes: options.maxMetadataBytes ?? 16 * 1024,
+      timeoutMs: options.timeoutMs ?? 60_000,
+    });
+    this.#health = new Health();
+  }
+
+  get #wantedAddress(): string {
+    return this.#options.address ?? '127.0.0.1:0';
+  }
+
+  /** The address listened on, with its port; before `serve()` an error. */
+  get address(): string {
+    if (!this.#listener) throw new RpcError(Status.FAILED_PRECONDITION, 'the server has no address before serve()');
+    return this.#listener.address;
+  }
+
+  /**
+   * Adds a service: a generated one, one of `defineService` or `loadProto`, or a grpc-js ServiceDefinition.
+   * @param options.serializations custom ones that clients of this service may speak
+   */
+  registerService<M extends Methods>(
+    service: Service<M>,
+    implementation: Implementation<M>,
+    options?: { serializations?: readonly Serialization[] },
+  ): this;
+  registerService<D extends GrpcDefinition>(definition: D, implementation: Implementation<MethodsFrom<D>>): this;
+  registerService(
+    definition: Service | GrpcDefinition,
+    implementation: Readonly<Record<string, unknown>>,
+    options: { serializations?: readonly Serialization[] } = {},
+  ): this {
+    if (this.#serving) throw new RpcError(Status.FAILED_PRECONDITION, 'registerService comes before serve()');
+    const service = isGrpcDefinition(definition) ? fromGrpcDefinition(definition) : definition;
+    if (this.#registered.has(service.name)) {
+      throw new RpcError(Status.ALREADY_EXISTS, `the service ${service.name} is registered already`);
+    }
+    const registered: Registered = { service, implementation, serializations: options.serializations ?? [] };
+    checkImplementation(registered);
+    this.#registered.set(service.name, registered);
+    return this;
+  }
+
+  /** Listens, then starts the plugins: when it resolves, clients can find the server and call it. */
+  serve(): Promise<this> {
+    if (this.#closing) throw new RpcError(Status.FAILED_PRECONDITION, 'the server is closed; make a new one');
+    this.#serving ??= this.#serve();
+    return this.#serving;
+  }
+
+  async #serve(): Promise<this> {
+    const { tls, maxMessageBytes, maxStreamsPerConnection, compression, handleSignals } = this.#options;
+    this.#listener = await this.#engine.listen({
+      address: this.#wantedAddress,
+      tls,
+      routes: this.#routes(),
+      maxMessageBytes: maxMessageBytes ?? 4 * 1024 * 1024,
+      maxStreamsPerConnection: maxStreamsPerConnection ?? 1_000,
+      compression: compression ?? 'identity',
+      logger: this.#logger,
+    });
+    if (handleSignals) this.#forgetSignals = onSignals(this, this.#logger);
+    this.#health.serving([...this.#registered.keys()]);
+    try {
+      await this.initPlugins();
+    } catch (error) {
+      void this.closeNow();
+      throw error;
+    }
+    return this;
+  }
+
+  #routes() {
+    const health = { service: Health.service, implementation: this.#health.implementation, serializations: [] };
+    const all = this.#registered.has(Health.service.name) ? [] : [health];
+    const tracing = (this.#options.plugins ?? []).flatMap((plugin) => (plugin.kind === 'tracing' ? [plugin.interceptor] : []));
+    const interceptors = [...tracing, ...(this.#options.interceptors ?? [])];
+    return buildRoutes([...this.#registered.values(), ...all], interceptors, this.#gate, this.#logger);
+  }
+
+  /**
+   * Starts the plugins: tracing ones give their tracer, resolver ones list this server's services. `serve()` does it;
+   * it is for those who start the parts by hand, and only when the server listens.
+   */
+  async initPlugins(): Promise<void> {
+    const plugins = this.#options.plugins ?? [];
+    for (const plugin of plugins) if (plugin.kind === 'tracing') plugin.init({ logger: this.#logger });
+    const resolvers = plugins.filter((plugin) => plugin.kind === 'resolver');
+    if (resolvers.length === 0 || this.#registrations.length > 0) return;
+    const { advertise, weight, zone, tags, meta } = this.#options;
+    const address = advertised(this.address, advertise);
+    const services = [...this.#registered.keys()];
+    for (const plugin of resolvers) {
+      this.#registrations.push(await plugin.init({ address, services, weight, zone, tags, meta, logger: this.#logger }));
+    }
+  }
+
+  /**
+   * Leaves so that no call is lost: health says NOT_SERVING, the registry forgets the server, `drainMs` pass so that
+   * clients have seen it, new calls are refused, those in flight get `graceMs`. Harmless twice.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Closes without waiting for anything: calls in flight are cut off. Also when `close()` is under way. */
+  closeNow(): Promise<void> {
+    this.#hurry();
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    // A start under way ends first; that it failed is told by serve().
+    await this.#serving?.catch(() => {});
+    this.#forgetSignals();
+    if (!this.#listener) return;
+    const listed = this.#registrations.length > 0;
+    await drain({
+      health: this.#health,
+      registrations: this.#registrations,
+      listener: this.#listener,
+      drainMs: this.#options.drainMs ?? (listed ? 1_000 : 0),
+      graceMs: this.#options.graceMs ?? 10_000,
+      hurry: this.#hurried,
+      logger: this.#logger,
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

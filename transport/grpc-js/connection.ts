@@ -1,0 +1,126 @@
+import { Channel, connectivityState, type Metadata as GrpcMetadata } from '@grpc/grpc-js';
+import { parseAddress } from '../../rpc/address.js';
+import { remainingMs } from '../../rpc/deadline.js';
+import { RpcError } from '../../rpc/error.js';
+import { Status } from '../../rpc/status.js';
+import type { Cancellable, Connection, ConnectOptions, OutgoingCall, ReplyStream, UnaryCall } from '../transport.js';
+import { channelCredentials } from './credentials.js';
+import { TypedMetadata, toGrpc } from './metadata.js';
+import { channelOptions } from './options.js';
+import { asBuffer, GrpcReplyStream } from './reply-stream.js';
+import { GrpcUnary } from './unary.js';
+
+/** One grpc-js channel to one node. */
+export class GrpcConnection implements Connection {
+  readonly #address: string;
+  readonly #channel: Channel;
+  readonly #onReachable: (reachable: boolean) => void;
+  readonly #calls = new Set<Cancellable>();
+  #reachable = true;
+  #watching = false;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(options: ConnectOptions) {
+    this.#address = options.address;
+    this.#onReachable = options.onReachable;
+    this.#channel = new Channel(target(options.address), channelCredentials(options.tls), channelOptions(options));
+  }
+
+  unary(call: UnaryCall): Cancellable {
+    let request: Buffer;
+    try {
+      request = asBuffer(call.wire.request.encode(call.request));
+      this.#refuseWhenClosed();
+    } catch (reason) {
+      const error = unsent(reason);
+      process.nextTick(() => call.done(error, undefined, undefined, undefined));
+      return { cancel() {} };
+    }
+    const unary = new GrpcUnary(this.#create(call), call, this.#address, this.#ended);
+    this.#calls.add(unary);
+    unary.start(metadataOf(call), request);
+    return unary;
+  }
+
+  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream {
+    this.#refuseWhenClosed();
+    const stream = new GrpcReplyStream(this.#create(call), call, this.#address, this.#ended);
+    this.#calls.add(stream);
+    stream.start(metadataOf(call), requests);
+    return stream;
+  }
+
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#close(graceMs);
+    return this.#closing;
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    if (this.#calls.size > 0 && graceMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        this.#onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    const error = new RpcError(Status.CANCELLED, `the connection to ${this.#address} was closed`);
+    for (const call of [...this.#calls]) call.cancel(error);
+    this.#channel.close();
+  }
+
+  #create(call: OutgoingCall) {
+    if (!this.#watching) this.#watch();
+    const left = remainingMs(call.deadline);
+    return this.#channel.createCall(call.wire.method.path, Date.now() + left, null, null, null);
+  }
+
+  readonly #ended = (call: Cancellable, error: RpcError | undefined) => {
+    this.#calls.delete(call);
+    if (this.#calls.size === 0) this.#onIdle?.();
+    // The failed call may be told before the channel's own change of state is.
+    if (error?.code === Status.UNAVAILABLE && !this.#closing) this.#look();
+  };
+
+  /** Follows the channel's state for as long as it lives, from the first call on. */
+  #watch(): void {
+    this.#watching = true;
+    const state = this.#channel.getConnectivityState(true);
+    this.#channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
+      if (this.#closing) return;
+      this.#look();
+      this.#watch();
+    });
+  }
+
+  #look(): void {
+    const state = this.#channel.getConnectivityState(false);
+    if (state === connectivityState.READY) this.#setReachable(true);
+    // A connection that stood and is gone is IDLE; one that could not be made is TRANSIENT_FAILURE.
+    else if (state !== connectivityState.CONNECTING) this.#setReachable(false);
+  }
+
+  #setReachable(reachable: boolean): void {
+    if (this.#reachable === reachable) return;
+    this.#reachable = reachable;
+    this.#onReachable(reachable);
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing) throw new RpcError(Status.UNAVAILABLE, `the connection to ${this.#address} is closed`, { maybeExecuted: false });
+  }
+}
+
+function target(address: string): string {
+  const parsed = parseAddress(address);
+  return parsed.kind === 'unix' ? address : `dns:///${address}`;
+}
+
+const metadataOf = (call: OutgoingCall): GrpcMetadata => toGrpc(call.metadata, new TypedMetadata(call.wire.contentType));
+
+function unsent(reason: unknown): RpcError {
+  const error = RpcError.from(reason, Status.INTERNAL);
+  return new RpcError(error.code, error.details, { cause: error.cause ?? reason, maybeExecuted: false });
+}

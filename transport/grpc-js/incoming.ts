@@ -1,0 +1,145 @@
+import type {
+  sendUnaryData,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  StatusObject,
+} from '@grpc/grpc-js';
+import type { Peer } from '../../rpc/call.js';
+import type { Deadline } from '../../rpc/deadline.js';
+import { RpcError } from '../../rpc/error.js';
+import type { Metadata } from '../../rpc/metadata.js';
+import { Status } from '../../rpc/status.js';
+import { peerOf } from '../peer.js';
+import { pump, type Sink } from '../pump.js';
+import type { IncomingCall, IncomingUnary, Route } from '../transport.js';
+import { subtypeOf, type WireMethod } from '../wire-method.js';
+import { CONTENT_TYPE_KEY } from './content-type.js';
+import { fromGrpc, toGrpc } from './metadata.js';
+import { asBuffer } from './reply-stream.js';
+
+type AnyServerCall = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+/** What every call on a grpc-js server has in common. */
+class GrpcIncoming implements IncomingCall {
+  readonly metadata: Metadata;
+  readonly peer: Peer;
+  readonly deadline: Deadline | undefined;
+  readonly subtype: string;
+  trailer: Metadata | undefined;
+  onCancel: ((error: RpcError) => void) | undefined;
+  readonly #call: AnyServerCall;
+  #headerSent = false;
+
+  constructor(call: AnyServerCall) {
+    this.#call = call;
+    const contentType = call.metadata.get(CONTENT_TYPE_KEY)[0];
+    this.subtype = subtypeOf(String(contentType ?? '')) ?? '';
+    call.metadata.remove(CONTENT_TYPE_KEY);
+    this.metadata = fromGrpc(call.metadata);
+    this.peer = peerOf(call.getPeer(), call.getAuthContext().sslPeerCertificate);
+    const until = call.getDeadline();
+    const left = (until instanceof Date ? until.getTime() : until) - Date.now();
+    this.deadline = left === Number.POSITIVE_INFINITY ? undefined : performance.now() + left;
+    call.on('cancelled', () => {
+      const expired = this.deadline !== undefined && performance.now() >= this.deadline;
+      this.onCancel?.(
+        expired
+          ? new RpcError(Status.DEADLINE_EXCEEDED, 'the deadline passed before the reply')
+          : new RpcError(Status.CANCELLED, 'cancelled by the client, or its connection was lost'),
+      );
+    });
+  }
+
+  sendHeader(header: Metadata): void {
+    if (this.#headerSent || this.#call.cancelled) return;
+    this.#headerSent = true;
+    this.#call.sendMetadata(toGrpc(header));
+  }
+}
+
+export class GrpcIncomingUnary extends GrpcIncoming implements IncomingUnary {
+  readonly #callback: sendUnaryData<Buffer>;
+  #wire: WireMethod | undefined;
+
+  constructor(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) {
+    super(call);
+    this.#callback = callback;
+  }
+
+  run(route: Route, bytes: Buffer): void {
+    const wire = route.wire(this.subtype);
+    if (wire instanceof RpcError) return this.fail(wire);
+    this.#wire = wire;
+    let request: unknown;
+    try {
+      request = wire.request.decode(bytes);
+    } catch (reason) {
+      return this.fail(RpcError.from(reason, Status.INTERNAL));
+    }
+    route.unary(this, request);
+  }
+
+  reply(message: unknown): void {
+    let bytes: Buffer;
+    try {
+      bytes = asBuffer(this.#wire!.reply.encode(message));
+    } catch (reason) {
+      return this.fail(RpcError.from(reason, Status.INTERNAL));
+    }
+    this.#callback(null, bytes, this.trailer && toGrpc(this.trailer));
+  }
+
+  fail(error: RpcError): void {
+    this.#callback(statusOf(error, this.trailer));
+  }
+}
+
+export class GrpcIncomingStream extends GrpcIncoming implements Sink {
+  readonly #call: ServerDuplexStream<Buffer, Buffer>;
+  #wire: WireMethod | undefined;
+
+  constructor(call: ServerDuplexStream<Buffer, Buffer>) {
+    super(call);
+    this.#call = call;
+  }
+
+  run(route: Route): void {
+    const wire = route.wire(this.subtype);
+    if (wire instanceof RpcError) return this.fail(wire);
+    this.#wire = wire;
+    this.#call.on('cancelled', pump(route.stream(this, this.#requests(wire)), this));
+  }
+
+  async *#requests(wire: WireMethod): AsyncGenerator<unknown, void> {
+    try {
+      // A handler that has read enough must still be able to reply, so leaving the loop keeps the stream.
+      for await (const bytes of this.#call.iterator({ destroyOnReturn: false })) {
+        yield wire.request.decode(bytes as Buffer);
+      }
+    } catch (reason) {
+      if (reason instanceof RpcError) throw reason;
+      throw new RpcError(Status.CANCELLED, 'the requests ended early', { cause: reason });
+    }
+  }
+
+  write(message: unknown): Promise<void> | undefined {
+    if (this.#call.write(asBuffer(this.#wire!.reply.encode(message)))) return undefined;
+    return new Promise((resolve) => {
+      this.#call.once('drain', resolve);
+      this.#call.once('close', resolve);
+    });
+  }
+
+  end(): void {
+    this.#call.end(this.trailer && toGrpc(this.trailer));
+  }
+
+  fail(reason: unknown): void {
+    if (!this.#call.cancelled) this.#call.emit('error', statusOf(RpcError.from(reason), this.trailer));
+  }
+}
+
+/** An error as grpc-js sends it: the trailer and the error's own metadata together. */
+function statusOf(error: RpcError, trailer: Metadata | undefined): Partial<StatusObject> {
+  return { code: error.code, details: error.details, metadata: toGrpc(error.metadata, toGrpc(trailer)) };
+}

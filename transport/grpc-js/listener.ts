@@ -1,0 +1,58 @@
+import { Server, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall } from '@grpc/grpc-js';
+import { formatAddress, parseAddress } from '../../rpc/address.js';
+import { listenError } from '../listen-error.js';
+import type { Listener, ListenOptions, Route } from '../transport.js';
+import { exposeContentType } from './content-type.js';
+import { serverCredentials } from './credentials.js';
+import { GrpcIncomingStream, GrpcIncomingUnary } from './incoming.js';
+import { serverOptions } from './options.js';
+
+/** A grpc-js server for the routes. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const server = new Server(serverOptions(options));
+  exposeContentType(server);
+  for (const [path, route] of options.routes) {
+    if (route.kind === 'unary') server.register(path, unary(route), identity, identity, 'unary');
+    // On the wire the other kinds are one: requests one way, replies the other.
+    else server.register(path, stream(route), identity, identity, 'bidi');
+  }
+  const port = await bind(server, options);
+  const address = parseAddress(options.address);
+  let closing: Promise<void> | undefined;
+  return {
+    address: address.kind === 'unix' ? options.address : formatAddress({ ...address, port }),
+    close(graceMs) {
+      closing ??= close(server, graceMs);
+      if (graceMs === 0) server.forceShutdown();
+      return closing;
+    },
+  };
+}
+
+function bind(server: Server, options: ListenOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(options.address, serverCredentials(options.tls), (error, port) => {
+      if (error) reject(listenError(options.address, error));
+      else resolve(port);
+    });
+  });
+}
+
+/** `tryShutdown` waits for as long as one call lasts, so it gets its time and no more. */
+async function close(server: Server, graceMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const grace = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, graceMs);
+  });
+  await Promise.race([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), grace]);
+  clearTimeout(timer);
+  server.forceShutdown();
+}
+
+/** Bytes stay bytes here: which codec a call wants shows in its content type. */
+const identity = (bytes: Buffer) => bytes;
+
+const unary = (route: Route) => (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
+  new GrpcIncomingUnary(call, callback).run(route, call.request);
+
+const stream = (route: Route) => (call: ServerDuplexStream<Buffer, Buffer>) => new GrpcIncomingStream(call).run(route);

@@ -1,0 +1,85 @@
+import type { Peer } from '../../rpc/call.js';
+import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
+import { RpcError } from '../../rpc/error.js';
+import { Metadata } from '../../rpc/metadata.js';
+import { Status } from '../../rpc/status.js';
+import { type Timed, wheel } from '../../rpc/timer-wheel.js';
+import type { Cancellable, IncomingCall, OutgoingCall, Route } from '../transport.js';
+import { subtypeOf, type WireMethod } from '../wire-method.js';
+import type { Endpoint, Link } from './endpoint.js';
+
+/** What unary calls and streams have in common; both ends of the call are this one object. */
+export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
+  readonly metadata: Metadata;
+  readonly peer: Peer = { address: 'memory' };
+  readonly deadline: Deadline | undefined;
+  trailer: Metadata | undefined;
+  onCancel: ((error: RpcError) => void) | undefined;
+  wheelPrevious: Timed | undefined;
+  wheelNext: Timed | undefined;
+  wheelSlot: number | undefined;
+  protected readonly link: Link;
+  protected readonly call: OutgoingCall;
+  protected endpoint: Endpoint | undefined;
+  protected isEnded = false;
+
+  constructor(link: Link, call: OutgoingCall) {
+    this.link = link;
+    this.call = call;
+    this.metadata = call.metadata?.clone() ?? new Metadata();
+    this.deadline = call.deadline;
+    link.calls.add(this);
+    wheel.add(this);
+  }
+
+  abstract sendHeader(header: Metadata): void;
+  /** Tells the caller how it ended. Called once. */
+  protected abstract tell(error: RpcError | undefined): void;
+
+  cancel(error: RpcError): void {
+    if (this.isEnded) return;
+    this.finish(error);
+    this.onCancel?.(error);
+  }
+
+  onDeadline(): void {
+    this.cancel(deadlineExceeded(`no reply within the time-out from ${this.link.options.address}`));
+  }
+
+  /** Finds the server and the method there. @throws RpcError */
+  protected arrive(): { route: Route; wire: WireMethod } {
+    this.endpoint = this.link.endpoint();
+    const { path } = this.call.wire.method;
+    const route = this.endpoint.options.routes.get(path);
+    if (!route) throw new RpcError(Status.UNIMPLEMENTED, `the server does not implement the method ${path}`);
+    const wire = route.wire(subtypeOf(this.call.wire.contentType) ?? '');
+    if (wire instanceof RpcError) throw wire;
+    this.endpoint.calls.add(this);
+    return { route, wire };
+  }
+
+  protected finish(error: RpcError | undefined): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    wheel.remove(this);
+    this.link.ended(this, this.endpoint);
+    this.tell(error);
+  }
+}
+
+/** Bytes as they arrive at the other end: a copy, and no more than it takes. */
+export function arrived(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  if (bytes.length > maxBytes) {
+    throw new RpcError(Status.RESOURCE_EXHAUSTED, `message of ${bytes.length} bytes, at most ${maxBytes} are taken`);
+  }
+  return bytes.slice();
+}
+
+/** A server's error as a client gets it: code, text and metadata, and nothing of the server's own. */
+export function overTheWire(reason: unknown, trailer: Metadata | undefined): RpcError {
+  const error = RpcError.from(reason);
+  const metadata = new Metadata();
+  if (trailer) metadata.merge(trailer);
+  if (error.metadata) metadata.merge(error.metadata);
+  return new RpcError(error.code, error.details, { metadata });
+}

@@ -1,0 +1,77 @@
+import { RpcError } from '../../rpc/error.js';
+import { Metadata } from '../../rpc/metadata.js';
+import type { MessageCodec } from '../../rpc/service.js';
+import { Status } from '../../rpc/status.js';
+import { pump } from '../pump.js';
+import type { OutgoingCall, ReplyStream } from '../transport.js';
+import { arrived, MemoryCall, overTheWire } from './call.js';
+import { Channel } from './channel.js';
+import type { Link } from './endpoint.js';
+
+export class MemoryStream extends MemoryCall {
+  readonly #header: Promise<Metadata>;
+  readonly #received = new Metadata(); // The trailer as the client sees it.
+  readonly #requests = new Channel<Uint8Array>();
+  readonly #replies: Channel<Uint8Array>;
+  #resolveHeader!: (header: Metadata) => void;
+  #stopRequests = () => {};
+  #stopReplies = () => {};
+
+  constructor(link: Link, call: OutgoingCall) {
+    super(link, call);
+    this.#replies = new Channel(() => this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')));
+    this.#header = new Promise((resolve) => {
+      this.#resolveHeader = resolve;
+    });
+  }
+
+  start(requests: AsyncIterable<unknown>): ReplyStream {
+    const codec = this.call.wire.request;
+    this.#stopRequests = pump(requests, {
+      write: (message) => this.#requests.write(codec.encode(message).slice()),
+      end: () => this.#requests.close(),
+      fail: (reason) => this.cancel(RpcError.from(reason, Status.CANCELLED)),
+    });
+    process.nextTick(() => this.#arrive());
+    return {
+      header: this.#header,
+      trailer: this.#received,
+      cancel: (error) => this.cancel(error),
+      [Symbol.asyncIterator]: () =>
+        decoded(this.#replies, this.call.wire.reply, this.link.options.maxMessageBytes),
+    };
+  }
+
+  #arrive(): void {
+    if (this.isEnded) return;
+    try {
+      const { route, wire } = this.arrive();
+      const requests = decoded(this.#requests, wire.request, this.endpoint!.options.maxMessageBytes);
+      this.#stopReplies = pump(route.stream(this, requests), {
+        write: (message) => this.#replies.write(wire.reply.encode(message).slice()),
+        end: () => this.finish(undefined),
+        fail: (reason) => this.finish(overTheWire(reason, this.trailer)),
+      });
+    } catch (reason) {
+      this.finish(RpcError.from(reason, Status.INTERNAL));
+    }
+  }
+
+  sendHeader(header: Metadata): void {
+    this.#resolveHeader(header.clone());
+  }
+
+  protected override tell(error: RpcError | undefined): void {
+    const trailer = error ? error.metadata : this.trailer;
+    if (trailer) this.#received.merge(trailer);
+    this.#stopRequests();
+    this.#stopReplies();
+    this.#requests.close(new RpcError(Status.CANCELLED, 'the requests ended early'));
+    this.#replies.close(error);
+    this.#resolveHeader(new Metadata());
+  }
+}
+
+async function* decoded(bytes: AsyncIterable<Uint8Array>, codec: MessageCodec, maxBytes: number) {
+  for await (const one of bytes) yield codec.decode(arrived(one, maxBytes));
+}

@@ -1,0 +1,68 @@
+import { RpcError } from '../../rpc/error.js';
+import { Metadata } from '../../rpc/metadata.js';
+import { Status } from '../../rpc/status.js';
+import type { IncomingUnary, UnaryCall } from '../transport.js';
+import type { WireMethod } from '../wire-method.js';
+import { arrived, MemoryCall, overTheWire } from './call.js';
+import type { Link } from './endpoint.js';
+
+export class MemoryUnary extends MemoryCall implements IncomingUnary {
+  readonly #unary: UnaryCall;
+  #serverWire: WireMethod | undefined;
+  #header: Metadata | undefined;
+  #reply: unknown;
+
+  constructor(link: Link, call: UnaryCall) {
+    super(link, call);
+    this.#unary = call;
+  }
+
+  start(): this {
+    let request: Uint8Array;
+    try {
+      request = this.call.wire.request.encode(this.#unary.request).slice();
+    } catch (reason) {
+      const { code, details, cause } = RpcError.from(reason, Status.INTERNAL);
+      process.nextTick(() => this.finish(new RpcError(code, details, { cause: cause ?? reason, maybeExecuted: false })));
+      return this;
+    }
+    process.nextTick(() => this.#arrive(request));
+    return this;
+  }
+
+  #arrive(bytes: Uint8Array): void {
+    if (this.isEnded) return;
+    try {
+      const { route, wire } = this.arrive();
+      this.#serverWire = wire;
+      const request = wire.request.decode(arrived(bytes, this.endpoint!.options.maxMessageBytes));
+      route.unary(this, request);
+    } catch (reason) {
+      this.finish(RpcError.from(reason, Status.INTERNAL));
+    }
+  }
+
+  sendHeader(header: Metadata): void {
+    this.#header ??= header.clone();
+  }
+
+  reply(message: unknown): void {
+    if (this.isEnded) return;
+    try {
+      const bytes = this.#serverWire!.reply.encode(message);
+      this.#reply = this.call.wire.reply.decode(arrived(bytes, this.link.options.maxMessageBytes));
+    } catch (reason) {
+      return this.fail(RpcError.from(reason, Status.INTERNAL));
+    }
+    this.finish(undefined);
+  }
+
+  fail(error: RpcError): void {
+    this.finish(overTheWire(error, this.trailer));
+  }
+
+  protected override tell(error: RpcError | undefined): void {
+    const trailer = error ? error.metadata : this.trailer?.clone();
+    this.#unary.done(error, this.#reply, this.#header, trailer ?? new Metadata());
+  }
+}

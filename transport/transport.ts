@@ -1,0 +1,135 @@
+import type { Peer } from '../rpc/call.js';
+import type { Deadline } from '../rpc/deadline.js';
+import type { RpcError } from '../rpc/error.js';
+import type { Logger } from '../rpc/log.js';
+import type { Metadata } from '../rpc/metadata.js';
+import type { MethodKind } from '../rpc/service.js';
+import type { ClientTls, ServerTls } from './tls.js';
+import type { WireMethod } from './wire-method.js';
+
+/** Carries one call to one node and back. The transport ends a call at its deadline by itself. */
+export interface Transport {
+  /**
+   * One request, one reply. A path of its own, without streams, emitters or a promise per step: the caller's own
+   * object is the call, and its `done` is called exactly once and never before `unary` has returned.
+   */
+  unary(call: UnaryCall): Cancellable;
+  /**
+   * Every other kind, and unary ones too, as an exchange of two streams. Requests are read at the pace at which
+   * the node takes them. The replies are for one reader; leaving them early cancels the call.
+   */
+  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream;
+}
+
+export interface OutgoingCall {
+  readonly wire: WireMethod;
+  readonly metadata: Metadata | undefined;
+  readonly deadline: Deadline | undefined;
+}
+
+export interface UnaryCall extends OutgoingCall {
+  readonly request: unknown;
+  /** Whether header and trailer will be looked at; a transport need not make them otherwise. */
+  readonly wantsMetadata: boolean;
+  /** Either `error` or `reply` counts. An error says by `maybeExecuted` whether a server may have run the call. */
+  done(
+    error: RpcError | undefined,
+    reply: unknown,
+    header: Metadata | undefined,
+    trailer: Metadata | undefined,
+  ): void;
+}
+
+export interface Cancellable {
+  /** Ends the call with `error`; harmless once it has ended. */
+  cancel(error: RpcError): void;
+}
+
+export interface ReplyStream extends AsyncIterable<unknown>, Cancellable {
+  /** Resolves when the header has come, or empty when the call ended without one; never rejects. */
+  readonly header: Promise<Metadata>;
+  /** Complete when the iteration has ended. */
+  readonly trailer: Metadata;
+}
+
+/** A way of carrying calls, with both its halves. */
+export interface Engine {
+  readonly name: string;
+  /** Opens nothing yet: the connection is made on its first call. */
+  connect(options: ConnectOptions): Connection;
+  /** Resolves when the address takes connections; rejects when it cannot be had. */
+  listen(options: ListenOptions): Promise<Listener>;
+}
+
+export type ConnectOptions = {
+  readonly address: string;
+  readonly tls: ClientTls | undefined;
+  readonly maxMessageBytes: number;
+  readonly compression: Compression;
+  /** Told when the connection has failed or broken, and when it stands again; meanwhile it is tried again and again. */
+  readonly onReachable: (reachable: boolean) => void;
+};
+
+/** The connection to one node, shared by calls. */
+export interface Connection extends Transport {
+  /** Takes no new calls, lets those in flight end, and cuts off what is left after `graceMs`. Harmless twice. */
+  close(graceMs: number): Promise<void>;
+}
+
+export type Compression = 'identity' | 'gzip';
+
+export type ListenOptions = {
+  /** Port 0 takes a free one. */
+  readonly address: string;
+  readonly tls: ServerTls | undefined;
+  readonly routes: Routes;
+  readonly maxMessageBytes: number;
+  readonly maxStreamsPerConnection: number;
+  readonly compression: Compression;
+  readonly logger: Logger;
+};
+
+export interface Listener {
+  /** With the port that was taken. */
+  readonly address: string;
+  /**
+   * Refuses new calls so that clients go elsewhere, lets those in flight end, cuts off the rest after `graceMs`.
+   * Called again with less, it cuts the grace short.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** What a server answers to, by path (`/helloworld.Greeter/SayHello`). */
+export type Routes = ReadonlyMap<string, Route>;
+
+/** The server's half of one method: the mirror of Transport. */
+export interface Route {
+  readonly kind: MethodKind;
+  /**
+   * The method in the serialization that the client speaks.
+   * @param subtype what follows `application/grpc+`; empty for the service's own
+   */
+  wire(subtype: string): WireMethod | RpcError;
+  /** Answers by `call.reply` or `call.fail`. */
+  unary(call: IncomingUnary, request: unknown): void;
+  /** The transport iterates the replies at the client's pace; what the iteration throws fails the call. */
+  stream(call: IncomingCall, requests: AsyncIterable<unknown>): AsyncIterable<unknown>;
+}
+
+/** One call as it came to a server. */
+export interface IncomingCall {
+  readonly metadata: Metadata;
+  readonly peer: Peer;
+  readonly deadline: Deadline | undefined;
+  sendHeader(header: Metadata): void;
+  /** Read by the transport at the end of a call. */
+  trailer: Metadata | undefined;
+  /** Set by the server; called once if the client cancels, the deadline passes or the connection is lost. */
+  onCancel: ((error: RpcError) => void) | undefined;
+}
+
+export interface IncomingUnary extends IncomingCall {
+  /** One of the two, once; after a cancellation they are ignored. */
+  reply(message: unknown): void;
+  fail(error: RpcError): void;
+}
