@@ -79,10 +79,15 @@ export class MethodRunner {
     try {
       const message = streamsRequests(this.#method) ? requests : await single(requests, `${this.#method.path}: request`);
       const result = this.#chain ? await this.#throughChain(message, call) : await this.#handler(message, call);
-      call.headerIsDue();
       if (streamsReplies(this.#method)) {
-        yield* this.#checkedStream(result);
+        // A generator's body runs with the first step, so what it puts in the header is known only then.
+        for await (const reply of this.#checkedStream(result)) {
+          call.headerIsDue();
+          yield reply;
+        }
+        call.headerIsDue();
       } else {
+        call.headerIsDue();
         const missing = this.#missing(result);
         if (missing) throw missing;
         yield result;

@@ -97,10 +97,14 @@ export class GrpcIncomingUnary extends GrpcIncoming implements IncomingUnary {
 export class GrpcIncomingStream extends GrpcIncoming implements Sink {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
   #wire: WireMethod | undefined;
+  #room: (() => void) | undefined; // Wakes the writer that waits for the reader.
 
   constructor(call: ServerDuplexStream<Buffer, Buffer>) {
     super(call);
     this.#call = call;
+    const onRoom = () => this.#room?.();
+    call.on('drain', onRoom);
+    call.on('close', onRoom);
   }
 
   run(route: Route): void {
@@ -125,8 +129,7 @@ export class GrpcIncomingStream extends GrpcIncoming implements Sink {
   write(message: unknown): Promise<void> | undefined {
     if (this.#call.write(asBuffer(this.#wire!.reply.encode(message)))) return undefined;
     return new Promise((resolve) => {
-      this.#call.once('drain', resolve);
-      this.#call.once('close', resolve);
+      this.#room = resolve;
     });
   }
 

@@ -1,0 +1,4 @@
+import { memory } from 'lictor';
+import { transportContract } from '../contract/transport.js';
+
+transportContract({ name: 'memory', transport: () => memory() });
