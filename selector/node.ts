@@ -39,7 +39,7 @@ export function createNode(init: NodeInit): Node {
 }
 
 /** Weights come from registries that anybody may have written to: no value may break a balancer. */
-function clampWeight(weight: number | undefined): number {
+export function clampWeight(weight: number | undefined): number {
   if (weight === undefined || !Number.isFinite(weight)) return 1;
   return Math.min(Math.max(weight, 0), MAX_WEIGHT);
 }
