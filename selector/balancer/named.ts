@@ -1,0 +1,34 @@
+import type { Balancer } from '../balancer.js';
+import { consistentHash } from './consistent-hash.js';
+import { random } from './random.js';
+import { roundRobin } from './round-robin.js';
+import { weightedRoundRobin } from './weighted-round-robin.js';
+
+const balancers = { random, roundRobin, weightedRoundRobin, consistentHash } satisfies Record<
+  string,
+  () => Balancer
+>;
+
+export type BalancerName = keyof typeof balancers;
+
+/**
+ * A balancer by its name, with default options; a value is given back as it is.
+ * Each call makes a new one, with a position of its own.
+ * @throws RangeError that lists the known names
+ */
+export function balancerNamed(nameOrValue: BalancerName | Balancer): Balancer {
+  if (typeof nameOrValue === 'string') {
+    if (Object.hasOwn(balancers, nameOrValue)) return balancers[nameOrValue]();
+  } else if (typeof nameOrValue?.build === 'function') {
+    return nameOrValue;
+  }
+  const known = Object.keys(balancers)
+    .map((name) => `'${name}'`)
+    .join(', ');
+  throw new RangeError(`balancer: ${known}, or a value with build(), got ${shown(nameOrValue)}`);
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 128));
+  return typeof value === 'object' && value !== null ? 'an object without build()' : String(value);
+}

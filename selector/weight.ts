@@ -1,0 +1,21 @@
+import type { LiveNode } from './live-node.js';
+import { clampWeight } from './node.js';
+
+export interface Weighted {
+  readonly live: LiveNode;
+  /** Finite and above 0. */
+  readonly weight: number;
+}
+
+/**
+ * The nodes that take calls, with weights that arithmetic can rely on: those above 0. When every node is drained all
+ * of them take calls, with equal weights, since a call to a drained node is better than none.
+ */
+export function activeNodes(nodes: readonly LiveNode[]): readonly Weighted[] {
+  const active: Weighted[] = [];
+  for (const live of nodes) {
+    const weight = clampWeight(live.node.weight);
+    if (weight > 0) active.push({ live, weight });
+  }
+  return active.length > 0 ? active : nodes.map((live) => ({ live, weight: 1 }));
+}
