@@ -1,0 +1,133 @@
+import { RpcError } from '../../rpc/error.js';
+import { Status } from '../../rpc/status.js';
+
+/** What a query found, and the index from which to wait for the next change. */
+export interface Answer<T> {
+  /** Undefined when the source gave none that can be used: counted as a failure. */
+  readonly index: bigint | undefined;
+  readonly value: T;
+}
+
+/** Answers at once without an index; with one, holds the answer until the source has moved past it. */
+export type Query<T> = (since: bigint | undefined, signal: AbortSignal) => Promise<Answer<T>>;
+
+export type WatchEvent<T> =
+  | { readonly kind: 'value'; readonly value: T }
+  /** The source could not be asked. Told once until there is another failure or a value again. */
+  | { readonly kind: 'failure'; readonly error: RpcError };
+
+export type WatchOptions<T> = {
+  signal: AbortSignal;
+  /** Whether two values mean the same to the reader; the second is then not delivered. */
+  same: (a: T, b: T) => boolean;
+  clock?: Clock;
+  random?: () => number;
+};
+
+/** Time, as the watch sees it. `sleep` ends early, without an error, when the signal aborts. */
+export interface Clock {
+  now(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Least time from one request to the next, after an answer that was a change and after one that was not. */
+const CHANGED_INTERVAL_MS = 50;
+const UNCHANGED_INTERVAL_MS = 250;
+
+const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+/** A permission comes back only when a person gives it. */
+const DENIED_BACKOFF = { baseMs: 5_000, maxMs: 60_000 };
+/** A source whose index cannot be used would be asked in a loop. */
+const NO_INDEX_BACKOFF = { baseMs: 2_000, maxMs: 10_000 };
+
+/**
+ * Turns a blocking query into a stream of changes. Ends, without an error, when the signal aborts; failures are
+ * yielded, and it goes on by itself. The reader's pace is the query's pace: a slow reader skips states.
+ *
+ * The index is forgotten whenever the source may not know it any more (any error, a lower index): a source that lost
+ * its data would hold an old, higher one for a whole wait and report nothing.
+ */
+export async function* watch<T>(
+  query: Query<T>,
+  { signal, same, clock = systemClock, random = Math.random }: WatchOptions<T>,
+): AsyncGenerator<WatchEvent<T>, void, undefined> {
+  let since: bigint | undefined;
+  let last: { readonly value: T } | undefined;
+  let failures = 0;
+  let reported: string | undefined;
+
+  while (!signal.aborted) {
+    const started = clock.now();
+    const waiting = since !== undefined;
+    let answer: Answer<T>;
+    try {
+      answer = await query(since, signal);
+    } catch (reason) {
+      if (signal.aborted) return;
+      since = undefined;
+      const error = RpcError.from(reason, Status.UNAVAILABLE);
+      // The source held the answer for too long, or a silent cut lost it; whether it is gone the next read will show.
+      if (waiting && error.code === Status.DEADLINE_EXCEEDED) continue;
+      if (waiting && clock.now() - started > BACKOFF.maxMs) {
+        failures = 0; // It had been well for a while: this is another outage.
+        reported = undefined;
+      }
+      const due = clock.now() + pauseMs(error.code === Status.PERMISSION_DENIED ? DENIED_BACKOFF : BACKOFF);
+      if (isNews(error)) yield { kind: 'failure', error };
+      await clock.sleep(due - clock.now(), signal);
+      continue;
+    }
+    if (signal.aborted) return;
+
+    if (answer.index === undefined) {
+      since = undefined;
+      const error = new RpcError(
+        Status.UNAVAILABLE,
+        'the registry answered without an index that can be used',
+        { maybeExecuted: false },
+      );
+      const due = clock.now() + pauseMs(NO_INDEX_BACKOFF);
+      if (isNews(error)) yield { kind: 'failure', error };
+      await clock.sleep(due - clock.now(), signal);
+      continue;
+    }
+    since = since !== undefined && answer.index < since ? undefined : answer.index;
+    // A first read that succeeds between failing waits proves little: the agent may be refusing connections.
+    if (waiting) failures = 0;
+    const changed = last === undefined || !same(last.value, answer.value);
+    if (changed) {
+      last = { value: answer.value };
+      reported = undefined;
+      yield { kind: 'value', value: answer.value };
+    }
+    await clock.sleep(
+      started + (changed ? CHANGED_INTERVAL_MS : UNCHANGED_INTERVAL_MS) - clock.now(),
+      signal,
+    );
+  }
+
+  function pauseMs({ baseMs, maxMs }: { baseMs: number; maxMs: number }): number {
+    return Math.min(baseMs * 2 ** failures++, maxMs) * (0.5 + random() / 2);
+  }
+
+  function isNews(error: RpcError): boolean {
+    const isNew = error.message !== reported;
+    reported = error.message;
+    return isNew;
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (ms <= 0 || signal.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done, { once: true });
+    }),
+};
