@@ -23,7 +23,7 @@ import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
 import type { ClientTls } from '../transport/tls.js';
-import type { Compression, Engine } from '../transport/transport.js';
+import type { CompressionName, Engine } from '../transport/transport.js';
 import { wireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
 import { Connections } from './connections.js';
@@ -47,7 +47,7 @@ export type ClientOptions = {
   /** Tracing, outside of the interceptors. */
   plugins?: readonly TracingPlugin[];
   /** Compression of requests. @default 'identity' */
-  compression?: Compression;
+  compression?: CompressionName;
   /** The largest message sent or taken. @default 4 MiB */
   maxMessageBytes?: number;
   /** How long calls in flight may still take when the client closes, or their node has left. @default 10,000 */

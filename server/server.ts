@@ -11,7 +11,7 @@ import type { Implementation } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
 import type { ServerTls } from '../transport/tls.js';
-import type { Compression, Engine, Listener } from '../transport/transport.js';
+import type { CompressionName, Engine, Listener } from '../transport/transport.js';
 import { advertised } from './advertise.js';
 import { drain } from './drain.js';
 import { Gate } from './gate.js';
@@ -41,7 +41,7 @@ export type ServerOptions = {
   /** Stand around every handler; the first is the outermost. */
   interceptors?: readonly Interceptor[];
   /** Compression of replies. @default 'identity' */
-  compression?: Compression;
+  compression?: CompressionName;
   /** The largest message taken or sent. @default 4 MiB */
   maxMessageBytes?: number;
   /** The most metadata that a call may bring, counted as HTTP/2 does. @default 16 KiB */

@@ -65,7 +65,7 @@ export type ConnectOptions = {
   readonly address: string;
   readonly tls: ClientTls | undefined;
   readonly maxMessageBytes: number;
-  readonly compression: Compression;
+  readonly compression: CompressionName;
   /** Told when the connection has failed or broken, and when it stands again; meanwhile it is tried again and again. */
   readonly onReachable: (reachable: boolean) => void;
 };
@@ -76,7 +76,7 @@ export interface Connection extends Transport {
   close(graceMs: number): Promise<void>;
 }
 
-export type Compression = 'identity' | 'gzip';
+export type CompressionName = 'identity' | 'gzip';
 
 export type ListenOptions = {
   /** Port 0 takes a free one. */
@@ -85,7 +85,7 @@ export type ListenOptions = {
   readonly routes: Routes;
   readonly maxMessageBytes: number;
   readonly maxStreamsPerConnection: number;
-  readonly compression: Compression;
+  readonly compression: CompressionName;
   readonly logger: Logger;
 };
 

@@ -28,6 +28,7 @@ class GrpcIncoming implements IncomingCall {
   trailer: Metadata | undefined;
   onCancel: ((error: RpcError) => void) | undefined;
   readonly #call: AnyServerCall;
+  protected isAnswered = false;
   #headerSent = false;
 
   constructor(call: AnyServerCall) {
@@ -41,6 +42,8 @@ class GrpcIncoming implements IncomingCall {
     const left = (until instanceof Date ? until.getTime() : until) - Date.now();
     this.deadline = left === Number.POSITIVE_INFINITY ? undefined : performance.now() + left;
     call.on('cancelled', () => {
+      // grpc-js also says so of every call that has been answered.
+      if (this.isAnswered) return;
       const expired = this.deadline !== undefined && performance.now() >= this.deadline;
       this.onCancel?.(
         expired
@@ -86,10 +89,12 @@ export class GrpcIncomingUnary extends GrpcIncoming implements IncomingUnary {
     } catch (reason) {
       return this.fail(RpcError.from(reason, Status.INTERNAL));
     }
+    this.isAnswered = true;
     this.#callback(null, bytes, this.trailer && toGrpc(this.trailer));
   }
 
   fail(error: RpcError): void {
+    this.isAnswered = true;
     this.#callback(statusOf(error, this.trailer));
   }
 }
@@ -134,10 +139,12 @@ export class GrpcIncomingStream extends GrpcIncoming implements Sink {
   }
 
   end(): void {
+    this.isAnswered = true;
     this.#call.end(this.trailer && toGrpc(this.trailer));
   }
 
   fail(reason: unknown): void {
+    this.isAnswered = true;
     if (!this.#call.cancelled) this.#call.emit('error', statusOf(RpcError.from(reason), this.trailer));
   }
 }

@@ -1,10 +1,11 @@
+import { compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
-import type { Cancellable, IncomingCall, OutgoingCall, Route } from '../transport.js';
+import type { Cancellable, CompressionName, IncomingCall, OutgoingCall, Route } from '../transport.js';
 import { subtypeOf, type WireMethod } from '../wire-method.js';
 import type { Endpoint, Link } from './endpoint.js';
 
@@ -67,12 +68,10 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
   }
 }
 
-/** Bytes as they arrive at the other end: a copy, and no more than it takes. */
-export function arrived(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  if (bytes.length > maxBytes) {
-    throw new RpcError(Status.RESOURCE_EXHAUSTED, `message of ${bytes.length} bytes, at most ${maxBytes} are taken`);
-  }
-  return bytes.slice();
+/** Bytes as they arrive at the other end: a copy, compressed and inflated on the way, and no more than it takes. */
+export function arrived(bytes: Uint8Array, compression: CompressionName, maxBytes: number): Uint8Array {
+  const { compress, decompress } = compressionNamed(compression);
+  return decompress(compress(bytes).slice(), maxBytes);
 }
 
 /** A server's error as a client gets it: code, text and metadata, and nothing of the server's own. */

@@ -3,7 +3,7 @@ import { Metadata } from '../../rpc/metadata.js';
 import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
 import { pump } from '../pump.js';
-import type { OutgoingCall, ReplyStream } from '../transport.js';
+import type { CompressionName, OutgoingCall, ReplyStream } from '../transport.js';
 import { arrived, MemoryCall, overTheWire } from './call.js';
 import { Channel } from './channel.js';
 import type { Link } from './endpoint.js';
@@ -14,6 +14,7 @@ export class MemoryStream extends MemoryCall {
   readonly #requests = new Channel<Uint8Array>();
   readonly #replies: Channel<Uint8Array>;
   #resolveHeader!: (header: Metadata) => void;
+  #compression: CompressionName = 'identity'; // Of the replies.
   #stopRequests = () => {};
   #stopReplies = () => {};
 
@@ -38,7 +39,7 @@ export class MemoryStream extends MemoryCall {
       trailer: this.#received,
       cancel: (error) => this.cancel(error),
       [Symbol.asyncIterator]: () =>
-        decoded(this.#replies, this.call.wire.reply, this.link.options.maxMessageBytes),
+        this.#decodedReplies(),
     };
   }
 
@@ -46,7 +47,9 @@ export class MemoryStream extends MemoryCall {
     if (this.isEnded) return;
     try {
       const { route, wire } = this.arrive();
-      const requests = decoded(this.#requests, wire.request, this.endpoint!.options.maxMessageBytes);
+      const { maxMessageBytes, compression } = this.endpoint!.options;
+      this.#compression = compression;
+      const requests = decoded(this.#requests, wire.request, this.link.options.compression, maxMessageBytes);
       this.#stopReplies = pump(route.stream(this, requests), {
         write: (message) => this.#replies.write(wire.reply.encode(message).slice()),
         end: () => this.finish(undefined),
@@ -55,6 +58,13 @@ export class MemoryStream extends MemoryCall {
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
     }
+  }
+
+  async *#decodedReplies() {
+    // The server's compression is known when it has taken the call, which is before its first reply.
+    const { reply } = this.call.wire;
+    const { maxMessageBytes } = this.link.options;
+    for await (const bytes of this.#replies) yield reply.decode(arrived(bytes, this.#compression, maxMessageBytes));
   }
 
   sendHeader(header: Metadata): void {
@@ -72,6 +82,11 @@ export class MemoryStream extends MemoryCall {
   }
 }
 
-async function* decoded(bytes: AsyncIterable<Uint8Array>, codec: MessageCodec, maxBytes: number) {
-  for await (const one of bytes) yield codec.decode(arrived(one, maxBytes));
+async function* decoded(
+  messages: AsyncIterable<Uint8Array>,
+  codec: MessageCodec,
+  compression: CompressionName,
+  maxBytes: number,
+) {
+  for await (const bytes of messages) yield codec.decode(arrived(bytes, compression, maxBytes));
 }

@@ -35,7 +35,8 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
     try {
       const { route, wire } = this.arrive();
       this.#serverWire = wire;
-      const request = wire.request.decode(arrived(bytes, this.endpoint!.options.maxMessageBytes));
+      const { maxMessageBytes } = this.endpoint!.options;
+      const request = wire.request.decode(arrived(bytes, this.link.options.compression, maxMessageBytes));
       route.unary(this, request);
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
@@ -50,7 +51,8 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
     if (this.isEnded) return;
     try {
       const bytes = this.#serverWire!.reply.encode(message);
-      this.#reply = this.call.wire.reply.decode(arrived(bytes, this.link.options.maxMessageBytes));
+      const { compression } = this.endpoint!.options;
+      this.#reply = this.call.wire.reply.decode(arrived(bytes, compression, this.link.options.maxMessageBytes));
     } catch (reason) {
       return this.fail(RpcError.from(reason, Status.INTERNAL));
     }
