@@ -2,6 +2,7 @@
 export { Client, type ClientOptions, type ServiceOptions } from './client/client.js';
 export { Server, type ServerOptions } from './server/server.js';
 export { type DynamicMessage, type DynamicMethod, type LoadProtoOptions, loadProto, type Proto } from './codec/proto.js';
+export { fromGrpcDefinition, type GrpcDefinition, isGrpcDefinition } from './codec/grpc-definition.js';
 export {
   type Bidi,
   bidi,
@@ -39,6 +40,9 @@ export type { Resolution, Resolver } from './selector/resolver.js';
 export type { Balancer, Pick, PickContext } from './selector/balancer.js';
 export type { LiveNode } from './selector/live-node.js';
 export type { Serialization } from './codec/serialization.js';
+export { json } from './codec/json.js';
+export { msgpack } from './codec/msgpack.js';
+export { protobuf } from './codec/protobuf.js';
 export type { MessageCodec, MessageType } from './rpc/service.js';
 export type { Engine } from './transport/transport.js';
 

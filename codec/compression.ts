@@ -1,0 +1,74 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { RpcError, textOf } from '../rpc/error.js';
+import { Status } from '../rpc/status.js';
+
+/** A message that inflates to more than this may be at most `MAX_RATIO` times its compressed size. */
+const FREE_BYTES = 64 * 1024;
+const MAX_RATIO = 100;
+
+/** A way of making messages smaller, under its name in `grpc-encoding`. */
+export interface Compression {
+  readonly name: string;
+  compress(bytes: Uint8Array): Uint8Array;
+  /**
+   * Refuses while inflating what would be over `maxBytes`, or over 64 KiB and over 100 times the compressed size.
+   * @throws RpcError RESOURCE_EXHAUSTED when over a limit, INTERNAL for malformed data
+   */
+  decompress(bytes: Uint8Array, maxBytes: number): Uint8Array;
+}
+
+const identity: Compression = {
+  name: 'identity',
+  compress: (bytes) => bytes,
+  decompress(bytes, maxBytes) {
+    if (bytes.length > maxBytes) {
+      throw new RpcError(
+        Status.RESOURCE_EXHAUSTED,
+        `message of ${bytes.length} bytes, at most ${maxBytes} are taken`,
+      );
+    }
+    return bytes;
+  },
+};
+
+const gzip: Compression = {
+  name: 'gzip',
+  // Level 1: RPC messages gain little from more, and it runs on the event loop.
+  compress: (bytes) => gzipSync(bytes, { level: 1 }),
+  decompress(bytes, maxBytes) {
+    const byRatio = Math.max(FREE_BYTES, bytes.length * MAX_RATIO);
+    const maxOutputLength = Math.max(1, Math.min(maxBytes, byRatio));
+    try {
+      return gunzipSync(bytes, { maxOutputLength });
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') {
+        throw new RpcError(Status.INTERNAL, `malformed gzip: ${textOf(cause)}`, { cause });
+      }
+      const why = maxOutputLength < maxBytes ? ` (${MAX_RATIO} times its size)` : '';
+      throw new RpcError(
+        Status.RESOURCE_EXHAUSTED,
+        `message of ${bytes.length} compressed bytes inflates to more than ${maxOutputLength}${why}`,
+        { cause },
+      );
+    }
+  },
+};
+
+const COMPRESSIONS: readonly Compression[] = [identity, gzip];
+
+/** What `grpc-accept-encoding` says. */
+export const acceptEncoding = COMPRESSIONS.map(({ name }) => name).join(',');
+
+/**
+ * The compression of that name.
+ * @throws RpcError UNIMPLEMENTED that lists the known names
+ */
+export function compressionNamed(name: string): Compression {
+  const found = COMPRESSIONS.find((compression) => compression.name === name);
+  if (found) return found;
+  throw new RpcError(
+    Status.UNIMPLEMENTED,
+    `compression ${JSON.stringify(name.slice(0, 64))} is not known; there are: ${acceptEncoding.replace(',', ', ')}`,
+    { maybeExecuted: false },
+  );
+}
