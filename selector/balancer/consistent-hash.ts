@@ -18,8 +18,11 @@ export type ConsistentHashOptions = {
 /** Points sorted by place, and for each the node that it belongs to. */
 type Ring = { readonly places: Int32Array; readonly owners: readonly LiveNode[] };
 
-/** Building stays within about 25 ms. */
+/** More take longer to build than a process should stand still for: these take about 25 ms. */
 const MAX_POINTS = 2 ** 18;
+
+/** What is left of 53 bits beside a place of 32. */
+const MAX_NODES = 2 ** 21;
 
 /**
  * Calls with the same `hashKey` to the same node, for as long as it is there; a call without one to a random node.
@@ -57,22 +60,24 @@ function buildRing(nodes: readonly Weighted[], replicas: number): Ring {
   const perWeight = pointsPerWeight(nodes, replicas);
   // In the order of addresses, so that of two nodes with a point at one place every client takes the same.
   const sorted = nodes.toSorted((a, b) => compare(a.live.node.address, b.live.node.address));
-  const keys: number[] = [];
-  sorted.forEach(({ live, weight }, index) => {
+  const counts = sorted.map(({ weight }) => Math.ceil(weight * perWeight));
+  // Place and index in one number of at most 53 bits: typed arrays sort numbers without a callback.
+  const keys = new Float64Array(counts.reduce((sum, count) => sum + count, 0));
+  let at = 0;
+  sorted.forEach(({ live }, index) => {
     const start = hash32(live.node.address);
     const step = hash32(live.node.address, 1) | 1;
-    const points = Math.ceil(weight * perWeight);
-    for (let i = 0; i < points; i++) {
-      // Place and index in one number of at most 53 bits: typed arrays sort numbers without a callback.
-      keys.push(mix32(start + Math.imul(i, step)) * 2 ** 21 + index);
+    for (let i = 0; i < counts[index]!; i++) {
+      keys[at++] = mix32(start + Math.imul(i, step)) * MAX_NODES + index;
     }
   });
-  const order = Float64Array.from(keys).sort();
-  const places = new Int32Array(order.length);
-  const owners = Array.from(order, (key, i) => {
-    places[i] = Math.floor(key / 2 ** 21);
-    return sorted[key - places[i]! * 2 ** 21]!.live;
-  });
+  keys.sort();
+  const places = new Int32Array(keys.length);
+  const owners = new Array<LiveNode>(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    places[i] = Math.floor(keys[i]! / MAX_NODES);
+    owners[i] = sorted[keys[i]! - places[i]! * MAX_NODES]!.live;
+  }
   return { places, owners };
 }
 

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, sep } from 'node:path';
+import { root } from './root.js';
+import { chooseTests, readArguments, type TestChoice } from './test-files.js';
+
+// Runs the compiled tests: `node dist/scripts/test.js [--unit] [part of a file name ...]`.
+// LICTOR_NODE names another node binary to run them with.
+
+const tests = join('dist', 'test');
+
+function run(choice: TestChoice): void {
+  const all = existsSync(join(root, tests)) ? readdirSync(join(root, tests), { recursive: true }) : [];
+  const files = chooseTests(
+    all.map((file) => join(tests, String(file)).split(sep).join('/')),
+    choice,
+  );
+  if (files.length === 0) {
+    const wanted = choice.filters.length > 0 ? ` with ${choice.filters.join(' or ')} in its name` : '';
+    console.error(
+      `no${choice.unit ? ' unit' : ''} test file${wanted} under ${tests}; has 'npm run build' run?`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const node = process.env.LICTOR_NODE || process.execPath;
+  const flags = [
+    '--enable-source-maps',
+    '--test-reporter=spec',
+    `--test-concurrency=${availableParallelism()}`,
+  ];
+  const options = `${process.env.NODE_OPTIONS ?? ''} --unhandled-rejections=strict`.trim();
+  const child = spawn(node, ['--test', ...flags, ...files], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_OPTIONS: options },
+  });
+  child.on('error', (error) => {
+    console.error(`cannot run ${node}: ${error.message}`);
+    process.exitCode = 1;
+  });
+  child.on('exit', (code, signal) => {
+    if (signal) console.error(`the tests were ended by ${signal}`);
+    process.exitCode = code ?? 1;
+  });
+  // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone does not.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+}
+
+try {
+  run(readArguments(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof RangeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

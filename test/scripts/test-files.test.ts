@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { root } from '../../scripts/root.js';
+import { chooseTests, readArguments } from '../../scripts/test-files.js';
+
+const paths = [
+  'dist/test/selector/hash.test.js',
+  'dist/test/client/retry.test.js',
+  'dist/test/plugin/consul.integration.test.js',
+  'dist/test/selector/hash.test.d.ts',
+  'dist/test/selector/hash.test.js.map',
+  'dist/test/contract/balancer.js',
+];
+const choose = (...args: string[]) => chooseTests(paths, readArguments(args));
+
+describe('which tests are run', () => {
+  test('all of them, sorted, and only tests', () => {
+    assert.deepEqual(choose(), [paths[1], paths[2], paths[0]]);
+  });
+  test('with --unit those that need no outside program', () => {
+    assert.deepEqual(choose('--unit'), [paths[1], paths[0]]);
+  });
+  test('those with any of the parts in their names, of the source file too', () => {
+    assert.deepEqual(choose('client/', 'hash.test.ts'), [paths[1], paths[0]]);
+    assert.deepEqual(choose('consul', '--unit'), []);
+  });
+  test('an unknown option is refused', () => {
+    assert.throws(() => choose('--watch'), { name: 'RangeError', message: /--watch/ });
+  });
+});
+
+describe('the test script', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lictor-'));
+  after(() => rm(folder, { recursive: true }));
+  const run = (args: string[], env: Record<string, string> = {}) =>
+    new Promise<{ code: number | undefined; output: string }>((resolve) => {
+      const script = join(root, 'dist', 'scripts', 'test.js');
+      const child = execFile(
+        process.execPath,
+        [script, ...args],
+        { env: { ...process.env, ...env } },
+        (_, stdout, stderr) => resolve({ code: child.exitCode ?? undefined, output: stdout + stderr }),
+      );
+    });
+
+  test('fails with a message when no file matches', async () => {
+    const { code, output } = await run(['nothing-has-this-name']);
+    assert.equal(code, 1);
+    assert.match(output, /no test file with nothing-has-this-name in its name/);
+  });
+
+  test('runs the node binary that LICTOR_NODE names, and returns its exit code', async () => {
+    const node = join(folder, 'node');
+    await writeFile(node, '#!/bin/sh\necho "$NODE_OPTIONS" "$@"\nexit 7\n');
+    await chmod(node, 0o755);
+    const { code, output } = await run(['hash.test'], { LICTOR_NODE: node, NODE_OPTIONS: '--no-warnings' });
+    assert.equal(code, 7);
+    assert.match(
+      output,
+      /^--no-warnings --unhandled-rejections=strict --test .*dist\/test\/selector\/hash\.test\.js$/m,
+    );
+  });
+
+  test('fails when the binary cannot be run', async () => {
+    const { code, output } = await run(['hash.test'], { LICTOR_NODE: join(folder, 'missing') });
+    assert.equal(code, 1);
+    assert.match(output, /cannot run .*missing/);
+  });
+});
