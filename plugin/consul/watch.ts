@@ -13,7 +13,7 @@ export type Query<T> = (since: bigint | undefined, signal: AbortSignal) => Promi
 
 export type WatchEvent<T> =
   | { readonly kind: 'value'; readonly value: T }
-  /** The source could not be asked. Told once until there is another failure or a value again. */
+  /** The source could not be asked. Told once for an outage, again when the code changes. */
   | { readonly kind: 'failure'; readonly error: RpcError };
 
 export type WatchOptions<T> = {
@@ -58,7 +58,7 @@ export async function* watch<T>(
   let since: bigint | undefined;
   let last: { readonly value: T } | undefined;
   let failures = 0;
-  let reported: string | undefined;
+  let reported: Status | undefined;
   let answered = 0;
 
   while (!signal.aborted) {
@@ -87,8 +87,8 @@ export async function* watch<T>(
         reported = undefined;
       }
       const due = clock.now() + pauseMs(error.code === Status.PERMISSION_DENIED ? DENIED_BACKOFF : backoff);
-      if (error.message !== reported) {
-        reported = error.message;
+      if (error.code !== reported) {
+        reported = error.code;
         yield { kind: 'failure', error };
       }
       await clock.sleep(due - clock.now(), signal);

@@ -71,17 +71,18 @@ test('after any error the index is forgotten, and a value is delivered only when
   assert.deepEqual(events, ['a', 'failure: down', 'b']);
 });
 
-test('an outage is told once, another one again after a value', async () => {
-  const { events } = await run([
-    unreachable(),
-    unreachable(),
+test('an outage is told once, also when its text changes, and another one again after a value', async () => {
+  const steps = [
+    unreachable('reset'),
+    unreachable('refused'),
     at(1n, 'a'),
     unreachable(),
-    unreachable('gone'),
+    denied(),
     at(2n, 'b'),
     unreachable(),
-  ]);
-  assert.deepEqual(events, ['failure: down', 'a', 'failure: down', 'failure: gone', 'b', 'failure: down']);
+  ];
+  const { events } = await run(steps);
+  assert.deepEqual(events, ['failure: reset', 'a', 'failure: down', 'failure: denied', 'b', 'failure: down']);
 });
 
 test('the pause after a failure doubles from 100 ms to 5 s', async () => {
