@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress } from '../../rpc/address.js';
+import { type Address, formatAddress, parseAddress } from '../../rpc/address.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 
@@ -16,24 +16,25 @@ export interface AgentAddress {
  * @throws RpcError INVALID_ARGUMENT; the text is not repeated where it might hold a password
  */
 export function parseAgentAddress(text: string): AgentAddress {
-  const match = /^(?:(https?):\/\/)?([^/?#]+)\/?$/i.exec(text);
+  const match = /^(?:(https?):\/\/)?([^/?#@]+)\/?$/i.exec(text);
   if (!match) throw refused(text);
   const secure = match[1]?.toLowerCase() === 'https';
   const authority = match[2]!;
-  const address = parseAddress(
-    /:\d+$/.test(authority) ? authority : `${withoutColon(authority)}:${secure ? 8501 : 8500}`,
-  );
-  if (address.kind !== 'tcp' || address.port === 0) throw refused(text);
+  const address = parse(/:\d+$/.test(authority) ? authority : `${authority}:${secure ? 8501 : 8500}`);
+  if (address?.kind !== 'tcp' || address.port === 0) throw refused(text);
   return {
     secure,
     host: address.host,
     port: address.port,
     text: `${secure ? 'https://' : ''}${formatAddress(address)}`,
   };
+}
 
-  function withoutColon(host: string): string {
-    if (host.includes('@') || host.endsWith(':')) throw refused(text);
-    return host;
+function parse(text: string): Address | undefined {
+  try {
+    return parseAddress(text);
+  } catch {
+    return undefined;
   }
 }
 

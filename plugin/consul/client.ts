@@ -1,25 +1,10 @@
-import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import Consul from 'consul';
 import type { AgentAddress } from './agent-address.js';
 import { type Doing, failureOf } from './failure.js';
-import { BadAnswer, guardedRequest, wasLostBeforeSeen } from './guard.js';
-import { parseListing } from './listing.js';
-
-export interface KeyValue {
-  readonly key: string;
-  readonly value: Buffer;
-}
-
-/** The keys under a prefix at one moment. A prefix without keys is an empty listing, not an error. */
-export interface Listing {
-  readonly entries: readonly KeyValue[];
-  /** What to pass as `since`; undefined when the agent sent none that can be used. */
-  readonly index: bigint | undefined;
-  /** False while the cluster has no leader, so that a stale answer may be far behind. */
-  readonly knownLeader: boolean;
-}
+import { BadAnswer, wasLostBeforeSeen } from './guard.js';
+import { type Listing, parseListing } from './listing.js';
+import { type Common, cancelledBy, createNpmConsul } from './npm-consul.js';
 
 export type ListOptions = {
   /** Holds the answer until the listing has moved past this index, for `waitMs` at most. */
@@ -60,20 +45,10 @@ const blockingDeadlineMs = (waitMs: number) => Math.ceil((waitMs * 17) / 16) + 2
 
 /** No I/O before the first request. */
 export function createConsulClient({ address, token, datacenter, timeoutMs }: ClientOptions): ConsulClient {
-  const { secure, host, port, text: agent } = address;
-  const { Agent } = secure ? https : http;
-  // Two pools: a write must not wait behind queries that are held for a minute.
-  const watching = new Agent({ keepAlive: true, maxFreeSockets: 2 });
-  const consul = new Consul({
-    host: host.includes(':') ? `[${host}]` : host,
-    port,
-    secure,
-    agent: new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 1 }),
-  }) as unknown as UntypedConsul;
-  consul._ext('onRequest', (request, next) => {
-    request.transport = { request: guardedRequest(secure) };
-    next();
-  });
+  const agent = address.text;
+  const consul = createNpmConsul(address);
+  // A pool of its own: a write must not wait behind queries that are held for a minute.
+  const watching = new (address.secure ? https : http).Agent({ keepAlive: true, maxFreeSockets: 8 });
 
   async function send<T>(
     doing: Pick<Doing, 'what' | 'permission' | 'deadlineMs'>,
@@ -171,38 +146,4 @@ export function createConsulClient({ address, token, datacenter, timeoutMs }: Cl
       });
     },
   };
-}
-
-/** npm `consul` knows no AbortSignal, only an emitter with `cancel`; with `includeResponse` it also gives the response. */
-function cancelledBy(signal: AbortSignal | undefined): { context: Context; unlink(): void } {
-  const context: Context = Object.assign(new EventEmitter(), {
-    includeResponse: true as const,
-    canceled: signal?.aborted ?? false,
-  });
-  const cancel = () => {
-    context.canceled = true; // It does not remember a `cancel` from before the request.
-    context.emit('cancel');
-  };
-  signal?.addEventListener('abort', cancel, { once: true });
-  return { context, unlink: () => signal?.removeEventListener('abort', cancel) };
-}
-
-type Context = EventEmitter & { readonly includeResponse: true; canceled: boolean };
-type Common = { ctx: Context; timeout: number; token?: string; dc?: string };
-type Response = http.IncomingMessage & { body?: Buffer };
-type Next = (stop?: false, error?: undefined, value?: Response) => void;
-
-/** What we use of npm `consul` 2.0.1, whose own types refuse most of these options. */
-interface UntypedConsul {
-  readonly kv: {
-    set(
-      options: Common & { key: string; value: string; flags?: string },
-    ): Promise<[http.IncomingMessage, unknown]>;
-    del(options: Common & { key: string }): Promise<[http.IncomingMessage, unknown]>;
-  };
-  _get(
-    request: Record<string, unknown>,
-    done: (request: { res?: Response; err?: { isResponse?: boolean } }, next: Next) => void,
-  ): Promise<Response>;
-  _ext(event: 'onRequest', extension: (request: { transport: unknown }, next: () => void) => void): void;
 }

@@ -5,7 +5,7 @@ import { checkServiceName } from '../../rpc/name.js';
 import { Status } from '../../rpc/status.js';
 import type { Node, NodeInit } from '../../selector/node.js';
 import { createListedNode, fromNodeData, MAX_NODES, toNodeData, uniqueNodes } from '../node-data.js';
-import type { KeyValue } from './client.js';
+import type { KeyValue } from './listing.js';
 
 /**
  * The flags that Consul's Go API sets on keys of its locks and semaphores, and gorpc on its entries. Beyond what a

@@ -1,6 +1,19 @@
 import type { IncomingMessage } from 'node:http';
-import type { KeyValue, Listing } from './client.js';
 import { BadAnswer } from './guard.js';
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: Buffer;
+}
+
+/** The keys under a prefix at one moment. A prefix without keys is an empty listing, not an error. */
+export interface Listing {
+  readonly entries: readonly KeyValue[];
+  /** What to pass as `since`; undefined when the agent sent none that can be used. */
+  readonly index: bigint | undefined;
+  /** False while the cluster has no leader, so that a stale answer may be far behind. */
+  readonly knownLeader: boolean;
+}
 
 const MAX_INDEX = 2n ** 64n - 1n;
 

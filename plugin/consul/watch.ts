@@ -13,7 +13,7 @@ export type Query<T> = (since: bigint | undefined, signal: AbortSignal) => Promi
 
 export type WatchEvent<T> =
   | { readonly kind: 'value'; readonly value: T }
-  /** The source could not be asked. Told once until there is another failure or a value again. */
+  /** The source could not be asked. Told once for an outage, again when the code changes. */
   | { readonly kind: 'failure'; readonly error: RpcError };
 
 export type WatchOptions<T> = {
@@ -34,18 +34,22 @@ export interface Clock {
 const CHANGED_INTERVAL_MS = 50;
 const UNCHANGED_INTERVAL_MS = 250;
 
-const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+/** A source may lose its data while nobody waits for it; an index that has lain for longer is not used. */
+const INDEX_TRUST_MS = 1_000;
+
+type Backoff = { readonly baseMs: number; readonly maxMs: number };
+const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000 };
 /** A permission comes back only when a person gives it. */
-const DENIED_BACKOFF = { baseMs: 5_000, maxMs: 60_000 };
+const DENIED_BACKOFF: Backoff = { baseMs: 5_000, maxMs: 60_000 };
 /** A source whose index cannot be used would be asked in a loop. */
-const NO_INDEX_BACKOFF = { baseMs: 2_000, maxMs: 10_000 };
+const NO_INDEX_BACKOFF: Backoff = { baseMs: 2_000, maxMs: 10_000 };
 
 /**
  * Turns a blocking query into a stream of changes. Ends, without an error, when the signal aborts; failures are
  * yielded, and it goes on by itself. The reader's pace is the query's pace: a slow reader skips states.
  *
- * The index is forgotten whenever the source may not know it any more (any error, a lower index): a source that lost
- * its data would hold an old, higher one for a whole wait and report nothing.
+ * The index is forgotten whenever the source may not know it any more (any error, a lower index, a slow reader): a
+ * source that lost its data would hold an old, higher one for a whole wait and report nothing.
  */
 export async function* watch<T>(
   query: Query<T>,
@@ -54,51 +58,52 @@ export async function* watch<T>(
   let since: bigint | undefined;
   let last: { readonly value: T } | undefined;
   let failures = 0;
-  let reported: string | undefined;
+  let reported: Status | undefined;
+  let answered = 0;
 
   while (!signal.aborted) {
     const started = clock.now();
+    if (started - answered > INDEX_TRUST_MS) since = undefined;
     const waiting = since !== undefined;
-    let answer: Answer<T>;
+    let index: bigint | undefined;
+    let value: T;
+    let backoff = BACKOFF;
     try {
-      answer = await query(since, signal);
+      ({ index, value } = await query(since, signal));
+      if (index === undefined) {
+        backoff = NO_INDEX_BACKOFF;
+        throw new RpcError(Status.UNAVAILABLE, 'the registry answered without an index that can be used', {
+          maybeExecuted: false,
+        });
+      }
     } catch (reason) {
       if (signal.aborted) return;
       since = undefined;
       const error = RpcError.from(reason, Status.UNAVAILABLE);
-      // The source held the answer for too long, or a silent cut lost it; whether it is gone the next read will show.
+      // The answer was held for too long, or a silent cut lost it; whether the source is gone the next read will show.
       if (waiting && error.code === Status.DEADLINE_EXCEEDED) continue;
       if (waiting && clock.now() - started > BACKOFF.maxMs) {
         failures = 0; // It had been well for a while: this is another outage.
         reported = undefined;
       }
-      const due = clock.now() + pauseMs(error.code === Status.PERMISSION_DENIED ? DENIED_BACKOFF : BACKOFF);
-      if (isNews(error)) yield { kind: 'failure', error };
+      const due = clock.now() + pauseMs(error.code === Status.PERMISSION_DENIED ? DENIED_BACKOFF : backoff);
+      if (error.code !== reported) {
+        reported = error.code;
+        yield { kind: 'failure', error };
+      }
       await clock.sleep(due - clock.now(), signal);
       continue;
     }
     if (signal.aborted) return;
-
-    if (answer.index === undefined) {
-      since = undefined;
-      const error = new RpcError(
-        Status.UNAVAILABLE,
-        'the registry answered without an index that can be used',
-        { maybeExecuted: false },
-      );
-      const due = clock.now() + pauseMs(NO_INDEX_BACKOFF);
-      if (isNews(error)) yield { kind: 'failure', error };
-      await clock.sleep(due - clock.now(), signal);
-      continue;
-    }
-    since = since !== undefined && answer.index < since ? undefined : answer.index;
+    answered = clock.now();
+    since = since !== undefined && index < since ? undefined : index;
     // A first read that succeeds between failing waits proves little: the agent may be refusing connections.
     if (waiting) failures = 0;
-    const changed = last === undefined || !same(last.value, answer.value);
+    const changed = last === undefined || !same(last.value, value);
     if (changed) {
-      last = { value: answer.value };
+      last = { value };
       reported = undefined;
-      yield { kind: 'value', value: answer.value };
+      yield { kind: 'value', value };
     }
     await clock.sleep(
       started + (changed ? CHANGED_INTERVAL_MS : UNCHANGED_INTERVAL_MS) - clock.now(),
@@ -106,14 +111,8 @@ export async function* watch<T>(
     );
   }
 
-  function pauseMs({ baseMs, maxMs }: { baseMs: number; maxMs: number }): number {
+  function pauseMs({ baseMs, maxMs }: Backoff): number {
     return Math.min(baseMs * 2 ** failures++, maxMs) * (0.5 + random() / 2);
-  }
-
-  function isNews(error: RpcError): boolean {
-    const isNew = error.message !== reported;
-    reported = error.message;
-    return isNew;
   }
 }
 

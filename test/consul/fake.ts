@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** What the fake was asked, and the means to answer, rightly or wrongly. */
+export interface FakeExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Of the address: `index`, `wait`, `stale`, `flags`. */
+  readonly query: URLSearchParams;
+  readonly method: string;
+  /** `/v1/kv/...`, still encoded. */
+  readonly path: string;
+  /** A listing as Consul gives it; `index` goes into X-Consul-Index as it is, undefined leaves the header out. */
+  list(entries: Readonly<Record<string, string>>, index?: string, headers?: Record<string, string>): void;
+  send(status: number, body: string, headers?: Record<string, string>): void;
+}
+
+export interface FakeConsul extends AsyncDisposable {
+  readonly address: string;
+  /** In the order they came. */
+  readonly exchanges: readonly FakeExchange[];
+}
+
+/** A server that answers as its script says, for what a real Consul cannot be made to do. */
+export async function startFakeConsul(
+  script: (exchange: FakeExchange, count: number) => void,
+): Promise<FakeConsul> {
+  const exchanges: FakeExchange[] = [];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url!, 'http://fake');
+    const send: FakeExchange['send'] = (status, body, headers = {}) => {
+      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
+    };
+    const exchange: FakeExchange = {
+      request,
+      response,
+      query: url.searchParams,
+      method: request.method!,
+      path: url.pathname,
+      send,
+      list: (entries, index, headers = {}) => {
+        const items = Object.entries(entries).map(([Key, value]) => ({
+          Key,
+          Value: Buffer.from(value).toString('base64'),
+          Flags: 0,
+        }));
+        const all = { ...(index === undefined ? {} : { 'x-consul-index': index }), ...headers };
+        send(items.length === 0 ? 404 : 200, items.length === 0 ? '' : JSON.stringify(items), all);
+      },
+    };
+    exchanges.push(exchange);
+    script(exchange, exchanges.length);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    exchanges,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
