@@ -33,7 +33,7 @@ export const Probe = defineService('lictor.test.Probe', {
 });
 
 /** What one test sees of the server's side. */
-export type Seen = { aborted: string[]; onAbort: () => void; produced: number; consumed: number };
+export type Seen = { aborted: string[]; onAbort: () => void; produced: number; consumed: number; completed: number };
 
 export function probe(seen: Seen): Implementation<typeof Probe.methods> {
   const watch = (signal: AbortSignal) => {
@@ -74,12 +74,14 @@ export function probe(seen: Seen): Implementation<typeof Probe.methods> {
       }
       context.trailer.set('y-tail', 'last');
     },
-    async sum(requests) {
+    async sum(requests, { signal }) {
+      watch(signal);
       let sum = 0;
       for await (const { n } of requests) {
         seen.consumed++;
         sum += n;
       }
+      seen.completed++;
       return { n: sum };
     },
     async *chat(requests, { signal }) {
@@ -246,6 +248,19 @@ export function transportContract(contract: TransportContract): void {
       );
       assert.equal(error.code, Status.CANCELLED);
       await aborted;
+    });
+
+    check('requests that were cut off do not look complete to the handler', async ({ probe, seen }) => {
+      for (let round = 0; round < 20; round++) {
+        const ended = new Promise<void>((resolve) => (seen.onAbort = resolve));
+        const controller = new AbortController();
+        const sum = failure(probe.sum(firstThenNever({ n: 1 }), { signal: controller.signal }));
+        await until(() => seen.consumed === round + 1);
+        controller.abort();
+        assert.equal((await sum).code, Status.CANCELLED);
+        await ended;
+      }
+      assert.deepEqual(seen.completed, 0);
     });
 
     check('leaving a stream of replies cancels the call', async ({ probe, seen }) => {
@@ -425,7 +440,7 @@ const clientOf = (client: Client) => client.service(Probe);
 
 async function start(contract: TransportContract, options: SetupOptions): Promise<Setup> {
   const transport = contract.transport();
-  const seen: Seen = { aborted: [], onAbort: () => {}, produced: 0, consumed: 0 };
+  const seen: Seen = { aborted: [], onAbort: () => {}, produced: 0, consumed: 0, completed: 0 };
   const server = new Server({
     graceMs: 0,
     logger: silentLogger,
@@ -485,6 +500,10 @@ async function* never(): AsyncGenerator<Numbers, void> {
 async function* firstThenNever(first: Numbers): AsyncGenerator<Numbers, void> {
   yield first;
   await new Promise(() => {});
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** Waits until a counter has stopped: the same value over many turns of the event loop. */

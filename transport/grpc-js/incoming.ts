@@ -17,6 +17,9 @@ import { CONTENT_TYPE_KEY } from './content-type.js';
 import { fromGrpc, toGrpc } from './metadata.js';
 import { asBuffer } from './reply-stream.js';
 
+/** Turns of the event loop after which a reset shows: two were seen (Node 20), twice that is waited. */
+const RESET_TURNS = 4;
+
 type AnyServerCall = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** What every call on a grpc-js server has in common. */
@@ -125,6 +128,11 @@ export class GrpcIncomingStream extends GrpcIncoming implements Sink {
       for await (const bytes of this.#call.iterator({ destroyOnReturn: false })) {
         yield wire.request.decode(bytes as Buffer);
       }
+      // grpc-js shows a reset stream as one that ended well, and says that it was cancelled only some turns later.
+      for (let turn = 0; turn < RESET_TURNS && !this.#call.cancelled; turn++) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      if (this.#call.cancelled) throw new RpcError(Status.CANCELLED, 'the client cancelled before its last request');
     } catch (reason) {
       if (reason instanceof RpcError) throw reason;
       throw new RpcError(Status.CANCELLED, 'the requests ended early', { cause: reason });
