@@ -1,8 +1,42 @@
 // For those who call and answer.
 export { Client, type ClientOptions, type ServiceOptions } from './client/client.js';
-export { Server, type ServerOptions } from './server/server.js';
-export { type DynamicMessage, type DynamicMethod, type LoadProtoOptions, loadProto, type Proto } from './codec/proto.js';
 export { fromGrpcDefinition, type GrpcDefinition, isGrpcDefinition } from './codec/grpc-definition.js';
+// For generated code.
+export type { Init } from './codec/init.js';
+export { json } from './codec/json.js';
+export { msgpack } from './codec/msgpack.js';
+export {
+  type DynamicMessage,
+  type DynamicMethod,
+  type LoadProtoOptions,
+  loadProto,
+  type Proto,
+} from './codec/proto.js';
+export type { ProtoFile } from './codec/proto-file.js';
+export { serviceFromProto } from './codec/proto-service.js';
+export { protobuf } from './codec/protobuf.js';
+export type { Serialization } from './codec/serialization.js';
+// For those who write plugins, balancers, serializations or transports.
+export type {
+  Plugin,
+  Registration,
+  RegistrationRequest,
+  ResolverPlugin,
+  TracingPlugin,
+} from './plugin/plugin.js';
+export {
+  type Call,
+  type CallContext,
+  type CallOptions,
+  type Peer,
+  type Reply,
+  whenDone,
+} from './rpc/call.js';
+export { RpcError, type RpcErrorOptions } from './rpc/error.js';
+export type { Interceptor, Next } from './rpc/interceptor.js';
+export { type Logger, silentLogger, stderrLogger } from './rpc/log.js';
+export { Metadata, type MetadataInit, type MetadataValue } from './rpc/metadata.js';
+export type { MessageCodec, MessageType } from './rpc/service.js';
 export {
   type Bidi,
   bidi,
@@ -20,33 +54,16 @@ export {
   unary,
 } from './rpc/service.js';
 export type { ClientMethod, DynamicReply, Handler, Implementation, ServiceClient } from './rpc/signature.js';
-export { type Call, type CallContext, type CallOptions, type Peer, type Reply, whenDone } from './rpc/call.js';
-export type { Interceptor, Next } from './rpc/interceptor.js';
-export { RpcError, type RpcErrorOptions } from './rpc/error.js';
 export { Status, type StatusName, statusName } from './rpc/status.js';
-export { Metadata, type MetadataInit, type MetadataValue } from './rpc/metadata.js';
-export { type Logger, silentLogger, stderrLogger } from './rpc/log.js';
 export { consistentHash } from './selector/balancer/consistent-hash.js';
 export { random } from './selector/balancer/random.js';
 export { roundRobin } from './selector/balancer/round-robin.js';
 export { weightedRoundRobin } from './selector/balancer/weighted-round-robin.js';
-export { memory } from './transport/memory/engine.js';
-export type { ClientTls, Pem, ServerTls } from './transport/tls.js';
-
-// For those who write plugins, balancers, serializations or transports.
-export type { Plugin, Registration, RegistrationRequest, ResolverPlugin, TracingPlugin } from './plugin/plugin.js';
-export { createNode, type Node, type NodeInit } from './selector/node.js';
-export type { Resolution, Resolver } from './selector/resolver.js';
 export type { Balancer, Pick, PickContext } from './selector/balancer.js';
 export type { LiveNode } from './selector/live-node.js';
-export type { Serialization } from './codec/serialization.js';
-export { json } from './codec/json.js';
-export { msgpack } from './codec/msgpack.js';
-export { protobuf } from './codec/protobuf.js';
-export type { MessageCodec, MessageType } from './rpc/service.js';
+export { createNode, type Node, type NodeInit } from './selector/node.js';
+export type { Resolution, Resolver } from './selector/resolver.js';
+export { Server, type ServerOptions } from './server/server.js';
+export { memory } from './transport/memory/engine.js';
+export type { ClientTls, Pem, ServerTls } from './transport/tls.js';
 export type { Engine } from './transport/transport.js';
-
-// For generated code.
-export type { Init } from './codec/init.js';
-export type { ProtoFile } from './codec/proto-file.js';
-export { serviceFromProto } from './codec/proto-service.js';

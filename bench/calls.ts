@@ -77,7 +77,8 @@ async function sample({ name, server, client }: Pair, inFlight: number): Promise
 
 async function start(index: number, name: string): Promise<Pair> {
   const script = fileURLToPath(new URL('./calls/process.js', import.meta.url));
-  const spawned = (side: string) => fork(script, [String(index), side, agent.address], { stdio: ['ignore', 2, 2, 'ipc'] });
+  const spawned = (side: string) =>
+    fork(script, [String(index), side, agent.address], { stdio: ['ignore', 2, 2, 'ipc'] });
   const server = spawned('server');
   const { address } = await next(server, 'serving');
   const client = spawned('client');
@@ -116,7 +117,9 @@ function print(rows: Row[]): void {
     const [plain, ...others] = rows.filter((row) => row.inFlight === inFlight);
     for (const { stack, clientCpuUs, serverCpuUs } of others) {
       const [client, server] = [clientCpuUs / plain!.clientCpuUs, serverCpuUs / plain!.serverCpuUs];
-      console.log(`${inFlight} in flight, ${stack}: ${client.toFixed(2)} x the client CPU of ${plain!.stack}, ${server.toFixed(2)} x the server's`);
+      console.log(
+        `${inFlight} in flight, ${stack}: ${client.toFixed(2)} x the client CPU of ${plain!.stack}, ${server.toFixed(2)} x the server's`,
+      );
     }
   }
 }
@@ -127,7 +130,8 @@ function machine() {
 
 function wholeNumber(name: 'rounds' | 'ms'): number {
   const value = Number(args[name]);
-  if (!Number.isInteger(value) || value < 1) throw new RangeError(`--${name}: a whole number from 1, got ${args[name]}`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new RangeError(`--${name}: a whole number from 1, got ${args[name]}`);
   return value;
 }
 

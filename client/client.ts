@@ -17,8 +17,8 @@ import { type Logger, stderrLogger } from '../rpc/log.js';
 import { defineService, type Methods, type Service, unary } from '../rpc/service.js';
 import type { ServiceClient } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
-import type { Balancer } from '../selector/balancer.js';
 import { type BalancerName, balancerNamed } from '../selector/balancer/named.js';
+import type { Balancer } from '../selector/balancer.js';
 import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
@@ -82,10 +82,15 @@ export class Client implements AsyncDisposable {
     const balancer = balancerNamed(options.balancer ?? 'roundRobin');
     const { resolver, tls } = options;
     this.#selector =
-      resolver && new Selector({ resolver, balancer, logger, onGone: (address) => this.#connections.drop(address) });
+      resolver &&
+      new Selector({ resolver, balancer, logger, onGone: (address) => this.#connections.drop(address) });
     this.#connections = new Connections(
       engine,
-      { tls, maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024, compression: options.compression ?? 'identity' },
+      {
+        tls,
+        maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
+        compression: options.compression ?? 'identity',
+      },
       options.graceMs ?? 10_000,
       (address, reachable) => this.#selector?.setReachable(address, reachable),
     );
@@ -111,9 +116,14 @@ export class Client implements AsyncDisposable {
     const serialization = serializationNamed(options.serialization ?? service.serialization);
     const methods: Record<string, unknown> = {};
     for (const [key, method] of Object.entries(service.methods)) {
-      const bound: BoundMethod = { service: service.name, wire: wireMethod(method, serialization), selector: undefined };
+      const bound: BoundMethod = {
+        service: service.name,
+        wire: wireMethod(method, serialization),
+        selector: undefined,
+      };
       this.#byPath.set(method.path, bound);
-      methods[key] = (request: unknown, callOptions?: CallOptions) => this.#invoker.invoke(bound, request, callOptions);
+      methods[key] = (request: unknown, callOptions?: CallOptions) =>
+        this.#invoker.invoke(bound, request, callOptions);
     }
     return methods;
   }
@@ -125,7 +135,9 @@ export class Client implements AsyncDisposable {
   async call(path: string, request: unknown, options?: CallOptions): Promise<unknown> {
     const bound = this.#byPath.get(path) ?? this.#bindPath(path);
     if (bound.wire.method.kind === 'unary') return this.#invoker.invoke(bound, request, options);
-    throw new RpcError(Status.INVALID_ARGUMENT, `${path} is a stream; call it through service()`, { maybeExecuted: false });
+    throw new RpcError(Status.INVALID_ARGUMENT, `${path} is a stream; call it through service()`, {
+      maybeExecuted: false,
+    });
   }
 
   /** Ends the watches, gives calls in flight `graceMs`, then closes the connections. Harmless twice. */
@@ -147,9 +159,13 @@ export class Client implements AsyncDisposable {
   #bindPath(path: string): BoundMethod {
     const [, service, name, ...rest] = path.split('/');
     if (!path.startsWith('/') || !service || !name || rest.length > 0) {
-      throw new RpcError(Status.INVALID_ARGUMENT, `path ${JSON.stringify(path.slice(0, 256))}: wanted /package.Service/Method`, {
-        maybeExecuted: false,
-      });
+      throw new RpcError(
+        Status.INVALID_ARGUMENT,
+        `path ${JSON.stringify(path.slice(0, 256))}: wanted /package.Service/Method`,
+        {
+          maybeExecuted: false,
+        },
+      );
     }
     const { methods } = defineService(service, { method: unary<unknown, unknown>({ name }) });
     const bound: BoundMethod = {

@@ -41,7 +41,8 @@ export class Invoker {
   }
 
   #unary(method: BoundMethod, request: unknown, options: CallOptions): Promise<unknown> {
-    if (this.#interceptors.length > 0) return this.#throughChain(method, request, options).then((reply) => reply.message);
+    if (this.#interceptors.length > 0)
+      return this.#throughChain(method, request, options).then((reply) => reply.message);
     return new Promise((resolve, reject) => {
       const call = {
         request,
@@ -57,7 +58,11 @@ export class Invoker {
   }
 
   /** Nothing is sent before the first reply is asked for. */
-  async *#replies(method: BoundMethod, request: unknown, options: CallOptions): AsyncGenerator<unknown, void> {
+  async *#replies(
+    method: BoundMethod,
+    request: unknown,
+    options: CallOptions,
+  ): AsyncGenerator<unknown, void> {
     if (this.#interceptors.length > 0) {
       yield* (await this.#throughChain(method, request, options)).message as AsyncIterable<unknown>;
       return;
@@ -96,22 +101,39 @@ export class Invoker {
 
   /** Behind the last interceptor: the call as they left it goes to a node. */
   #last(method: BoundMethod, call: Call): Promise<Reply> {
-    if (call.side !== 'client') throw new TypeError('an interceptor of the client passed on a call of the server');
-    return method.wire.method.kind === 'unary' ? this.#lastUnary(method, call) : this.#lastStream(method, call);
+    if (call.side !== 'client')
+      throw new TypeError('an interceptor of the client passed on a call of the server');
+    return method.wire.method.kind === 'unary'
+      ? this.#lastUnary(method, call)
+      : this.#lastStream(method, call);
   }
 
   #lastUnary(method: BoundMethod, call: Call & { side: 'client' }): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const sent = { request: call.message, metadata: call.metadata, deadline: call.deadline, signal: sentSignal(call) };
-      new UnaryInvocation(this.#routing, method, sent, call.options, true, (error, message, header, trailer) => {
-        if (error) reject(error);
-        else resolve({ message, header: header ?? new Metadata(), trailer: trailer ?? new Metadata() });
-      }).start();
+      const sent = {
+        request: call.message,
+        metadata: call.metadata,
+        deadline: call.deadline,
+        signal: sentSignal(call),
+      };
+      new UnaryInvocation(
+        this.#routing,
+        method,
+        sent,
+        call.options,
+        true,
+        (error, message, header, trailer) => {
+          if (error) reject(error);
+          else resolve({ message, header: header ?? new Metadata(), trailer: trailer ?? new Metadata() });
+        },
+      ).start();
     });
   }
 
   async #lastStream(method: BoundMethod, call: Call & { side: 'client' }): Promise<Reply> {
-    const requests = streamsRequests(method.wire.method) ? checkedStream(method, call.message) : one(call.message);
+    const requests = streamsRequests(method.wire.method)
+      ? checkedStream(method, call.message)
+      : one(call.message);
     const { metadata, deadline } = call;
     const sent = { requests, metadata, deadline, signal: sentSignal(call) };
     const stream = await openStream(this.#routing, method, sent, call.options);

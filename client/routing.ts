@@ -52,8 +52,11 @@ export class Routing {
 
   #serviceOf(method: BoundMethod) {
     if (this.#selector) return this.#selector.service(method.service);
-    throw failedPrecondition('the client has neither a resolver nor a target; give it one, or give this call a target');
+    throw failedPrecondition(
+      'the client has neither a resolver nor a target; give it one, or give this call a target',
+    );
   }
 }
 
-const failedPrecondition = (text: string) => new RpcError(Status.FAILED_PRECONDITION, text, { maybeExecuted: false });
+const failedPrecondition = (text: string) =>
+  new RpcError(Status.FAILED_PRECONDITION, text, { maybeExecuted: false });

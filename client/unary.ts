@@ -31,7 +31,12 @@ export class UnaryInvocation implements UnaryCall {
   constructor(
     routing: Routing,
     method: BoundMethod,
-    call: { request: unknown; metadata: Metadata | undefined; deadline: Deadline | undefined; signal: AbortSignal | undefined },
+    call: {
+      request: unknown;
+      metadata: Metadata | undefined;
+      deadline: Deadline | undefined;
+      signal: AbortSignal | undefined;
+    },
     options: CallOptions,
     wantsMetadata: boolean,
     settle: UnarySettle,
@@ -77,10 +82,21 @@ export class UnaryInvocation implements UnaryCall {
     this.#sent = routed.connection.unary(this);
   }
 
-  done(error: RpcError | undefined, reply: unknown, header: Metadata | undefined, trailer: Metadata | undefined): void {
+  done(
+    error: RpcError | undefined,
+    reply: unknown,
+    header: Metadata | undefined,
+    trailer: Metadata | undefined,
+  ): void {
     const load = this.#routed?.load;
     if (load) load.inFlight--;
-    if (error && !error.maybeExecuted && load && error.code === Status.UNAVAILABLE && this.#unsent++ < MAX_UNSENT) {
+    if (
+      error &&
+      !error.maybeExecuted &&
+      load &&
+      error.code === Status.UNAVAILABLE &&
+      this.#unsent++ < MAX_UNSENT
+    ) {
       // No server has seen it, and by now the selector knows that this node cannot be reached.
       return this.#attempt();
     }

@@ -20,7 +20,8 @@ export function parseAddress(text: string): Address {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);
     // The path is copied into sockaddr_un, whose room is 108 bytes with the final NUL.
-    if (path === '' || path.includes('\0') || Buffer.byteLength(path) > 107) throw bad(text, 'a socket path has 1 to 107 bytes');
+    if (path === '' || path.includes('\0') || Buffer.byteLength(path) > 107)
+      throw bad(text, 'a socket path has 1 to 107 bytes');
     return { kind: 'unix', path };
   }
   const colon = text.lastIndexOf(':');
@@ -34,7 +35,8 @@ export function parseAddress(text: string): Address {
     if (!IPV6.test(host) || !host.includes(':')) throw bad(text, 'no IPv6 address between the brackets');
     return { kind: 'tcp', host, port };
   }
-  if (!HOST.test(hostText)) throw bad(text, hostText.includes(':') ? 'an IPv6 address needs brackets' : 'not a host name');
+  if (!HOST.test(hostText))
+    throw bad(text, hostText.includes(':') ? 'an IPv6 address needs brackets' : 'not a host name');
   return { kind: 'tcp', host: hostText, port };
 }
 
@@ -46,7 +48,11 @@ export function formatAddress(address: Address): string {
 
 function bad(text: unknown, why: string): RpcError {
   const shown = JSON.stringify(String(text).slice(0, 128));
-  return new RpcError(Status.INVALID_ARGUMENT, `address ${shown}: ${why}; wanted host:port, [ipv6]:port or unix:/path`, {
-    maybeExecuted: false,
-  });
+  return new RpcError(
+    Status.INVALID_ARGUMENT,
+    `address ${shown}: ${why}; wanted host:port, [ipv6]:port or unix:/path`,
+    {
+      maybeExecuted: false,
+    },
+  );
 }

@@ -69,8 +69,10 @@ export interface Reply {
 }
 
 /** Whether a method's requests, or replies, are many. */
-export const streamsRequests = (method: Method): boolean => method.kind === 'clientStream' || method.kind === 'bidi';
-export const streamsReplies = (method: Method): boolean => method.kind === 'serverStream' || method.kind === 'bidi';
+export const streamsRequests = (method: Method): boolean =>
+  method.kind === 'clientStream' || method.kind === 'bidi';
+export const streamsReplies = (method: Method): boolean =>
+  method.kind === 'serverStream' || method.kind === 'bidi';
 
 /**
  * Tells `done` once how the call ended, whatever its kind: for one reply that is now, for a stream of replies when

@@ -44,8 +44,10 @@ export class RpcError extends Error {
   static from(reason: unknown, code: Status = Status.UNKNOWN): RpcError {
     if (reason instanceof RpcError) return reason;
     const name = reason instanceof Error ? reason.name : undefined;
-    if (name === 'AbortError') return new RpcError(Status.CANCELLED, 'cancelled by the caller', { cause: reason });
-    if (name === 'TimeoutError') return new RpcError(Status.DEADLINE_EXCEEDED, 'timed out', { cause: reason });
+    if (name === 'AbortError')
+      return new RpcError(Status.CANCELLED, 'cancelled by the caller', { cause: reason });
+    if (name === 'TimeoutError')
+      return new RpcError(Status.DEADLINE_EXCEEDED, 'timed out', { cause: reason });
     return new RpcError(code, textOf(reason), { cause: reason });
   }
 }

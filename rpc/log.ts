@@ -18,7 +18,11 @@ export const stderrLogger: Logger = {
 export const silentLogger: Logger = { warn() {}, error() {} };
 
 function write(level: string, message: string, fields: LogFields = {}): void {
-  const line: Record<string, unknown> = { time: new Date().toISOString(), level, message: cut(message, MAX_TEXT) };
+  const line: Record<string, unknown> = {
+    time: new Date().toISOString(),
+    level,
+    message: cut(message, MAX_TEXT),
+  };
   for (const [key, value] of Object.entries(fields)) line[key] = printable(value);
   process.stderr.write(`${JSON.stringify(line)}\n`);
 }

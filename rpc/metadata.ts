@@ -7,7 +7,15 @@ const KEY = /^[0-9a-z_.-]{1,128}$/;
 const TEXT = /^[\x20-\x7e]*$/;
 
 /** Keys that belong to HTTP/2 and gRPC themselves: a user who set them would break the call or forge its deadline. */
-const RESERVED = new Set(['connection', 'content-length', 'content-type', 'host', 'te', 'transfer-encoding', 'user-agent']);
+const RESERVED = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'host',
+  'te',
+  'transfer-encoding',
+  'user-agent',
+]);
 const isReserved = (key: string) => RESERVED.has(key) || key.startsWith('grpc-');
 
 /**
@@ -124,9 +132,11 @@ function checkKey(key: string): string {
 
 function checkValue(key: string, value: MetadataValue): MetadataValue {
   const binary = key.endsWith('-bin');
-  if (binary && !(value instanceof Uint8Array)) throw refused(`key "${key}": ends in -bin, so its value must be bytes`);
+  if (binary && !(value instanceof Uint8Array))
+    throw refused(`key "${key}": ends in -bin, so its value must be bytes`);
   if (binary) return value;
-  if (typeof value !== 'string') throw refused(`key "${key}": a text value is wanted (bytes go under a key ending in -bin)`);
+  if (typeof value !== 'string')
+    throw refused(`key "${key}": a text value is wanted (bytes go under a key ending in -bin)`);
   if (!TEXT.test(value)) throw refused(`key "${key}": printable ASCII is wanted, got ${quote(value)}`);
   return value;
 }

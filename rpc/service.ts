@@ -75,7 +75,10 @@ export type MethodOptions = {
 
 const spec =
   <K extends MethodKind>(kind: K) =>
-  <Q, R, QI = Q, RI = R>(options: MethodOptions = {}): MethodSpec<K, Types<Q, R, QI, RI>> => ({ ...options, kind });
+  <Q, R, QI = Q, RI = R>(options: MethodOptions = {}): MethodSpec<K, Types<Q, R, QI, RI>> => ({
+    ...options,
+    kind,
+  });
 
 /** One request, one reply. */
 export const unary = spec('unary');
@@ -108,7 +111,10 @@ export function defineService<const S extends Specs>(
   for (const [key, method] of Object.entries(specs)) {
     const wireName = method.name ?? key.charAt(0).toUpperCase() + key.slice(1);
     if (!METHOD_NAME.test(wireName)) {
-      throw new RpcError(Status.INVALID_ARGUMENT, `${name}: method name ${JSON.stringify(wireName)} is not an identifier`);
+      throw new RpcError(
+        Status.INVALID_ARGUMENT,
+        `${name}: method name ${JSON.stringify(wireName)} is not an identifier`,
+      );
     }
     if (wireNames.has(wireName)) {
       throw new RpcError(Status.INVALID_ARGUMENT, `${name}: two methods are named ${wireName} on the wire`);

@@ -8,7 +8,10 @@ export type DynamicReply<T> = Promise<T> & AsyncIterable<T>;
 export type ClientMethod<M> =
   M extends Method<infer K, infer T>
     ? MethodKind extends K
-      ? (request: T['requestInit'] | AsyncIterable<T['requestInit']>, options?: CallOptions) => DynamicReply<T['reply']>
+      ? (
+          request: T['requestInit'] | AsyncIterable<T['requestInit']>,
+          options?: CallOptions,
+        ) => DynamicReply<T['reply']>
       : K extends 'unary'
         ? (request: T['requestInit'], options?: CallOptions) => Promise<T['reply']>
         : K extends 'serverStream'
@@ -31,7 +34,10 @@ export type Handler<M> =
         : K extends 'serverStream'
           ? (request: T['request'], context: CallContext) => AsyncIterable<T['replyInit']>
           : K extends 'clientStream'
-            ? (requests: AsyncIterable<T['request']>, context: CallContext) => T['replyInit'] | Promise<T['replyInit']>
+            ? (
+                requests: AsyncIterable<T['request']>,
+                context: CallContext,
+              ) => T['replyInit'] | Promise<T['replyInit']>
             : (requests: AsyncIterable<T['request']>, context: CallContext) => AsyncIterable<T['replyInit']>
     : never;
 

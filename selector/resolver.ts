@@ -12,7 +12,8 @@ export type Resolution =
 export interface Resolver {
   /**
    * Yields what is known at once, then every change of content, until `signal` aborts; then it ends without an error.
-   * Failures are yielded, not thrown, and the watch goes on by itself. A slow reader skips states, it gets no queue.
+   * Failures are yielded, not thrown, and the watch goes on by itself; what is known after a failure is yielded also
+   * when it is what was known before. A slow reader skips states, it gets no queue.
    */
   watch(service: string, signal: AbortSignal): AsyncIterable<Resolution>;
   /** Where it looks, for error messages: `consul at 127.0.0.1:8500, keys under "helloworld.Greeter/"`. */

@@ -1,5 +1,5 @@
-import { remainingMs } from '../rpc/deadline.js';
 import type { Deadline } from '../rpc/deadline.js';
+import { remainingMs } from '../rpc/deadline.js';
 import type { Logger } from '../rpc/log.js';
 import { checkServiceName } from '../rpc/name.js';
 import type { Balancer, PickContext } from './balancer.js';
@@ -99,7 +99,11 @@ export class ServiceSelector {
    * Waits for the first list, and then for nothing more.
    * @throws RpcError UNAVAILABLE without a node, naming where it was looked for; CANCELLED, DEADLINE_EXCEEDED
    */
-  async selectWhenKnown(context: PickContext, deadline: Deadline | undefined, signal?: AbortSignal): Promise<ListedNode> {
+  async selectWhenKnown(
+    context: PickContext,
+    deadline: Deadline | undefined,
+    signal?: AbortSignal,
+  ): Promise<ListedNode> {
     await this.watch.settled(remainingMs(deadline), signal);
     const node = this.nodes.pick(context);
     if (node) return node;

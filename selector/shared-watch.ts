@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { RpcError } from '../rpc/error.js';
 import type { Logger } from '../rpc/log.js';
 import { Status } from '../rpc/status.js';
@@ -25,8 +26,14 @@ export class SharedWatch {
   readonly #first: Promise<void>;
   #settle!: () => void;
   #state: WatchState = { kind: 'pending' };
+  #last: readonly Node[] | undefined;
 
-  constructor(resolver: Resolver, service: string, onNodes: (nodes: readonly Node[]) => void, logger: Logger) {
+  constructor(
+    resolver: Resolver,
+    service: string,
+    onNodes: (nodes: readonly Node[]) => void,
+    logger: Logger,
+  ) {
     this.service = service;
     this.#resolver = resolver;
     this.#onNodes = onNodes;
@@ -102,9 +109,12 @@ export class SharedWatch {
   }
 
   #listed(nodes: readonly Node[]): void {
-    if (this.#state.kind === 'stale') this.#logger.warn('the registry answers again', { service: this.service });
+    if (this.#state.kind === 'stale')
+      this.#logger.warn('the registry answers again', { service: this.service });
     this.#state = nodes.length > 0 ? { kind: 'ready' } : { kind: 'empty' };
-    this.#onNodes(nodes);
+    // A registry that is back mostly says what it said before; then no connection and no balancer has to know.
+    if (!isDeepStrictEqual(nodes, this.#last)) this.#onNodes(nodes);
+    this.#last = nodes;
     this.#settle();
   }
 
@@ -114,9 +124,13 @@ export class SharedWatch {
     // One line per outage, not one per attempt.
     if (known || this.#state.kind === 'pending') {
       const then = known ? 'the last list is kept' : 'it is tried again';
-      this.#logger.warn(`the registry does not answer; ${then}`, { service: this.service, error: error.message });
+      this.#logger.warn(`the registry does not answer; ${then}`, {
+        service: this.service,
+        error: error.message,
+      });
     }
-    this.#state = known || this.#state.kind === 'stale' ? { kind: 'stale', since, error } : { kind: 'failed', error };
+    this.#state =
+      known || this.#state.kind === 'stale' ? { kind: 'stale', since, error } : { kind: 'failed', error };
     this.#settle();
   }
 

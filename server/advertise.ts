@@ -20,7 +20,10 @@ export function advertised(listening: string, wanted: string | undefined): strin
     );
   }
   if (address.kind === 'tcp' && address.port === 0) {
-    throw new RpcError(Status.FAILED_PRECONDITION, `advertise: port 0 cannot be called, got ${JSON.stringify(wanted)}`);
+    throw new RpcError(
+      Status.FAILED_PRECONDITION,
+      `advertise: port 0 cannot be called, got ${JSON.stringify(wanted)}`,
+    );
   }
   return formatAddress(address);
 }

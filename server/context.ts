@@ -88,6 +88,10 @@ export class ServerCall implements CallContext, Timed {
   }
 
   onDeadline(): void {
-    this.cancel(deadlineExceeded(`${this.method.path}: the server's own time-out for calls without a deadline has passed`));
+    this.cancel(
+      deadlineExceeded(
+        `${this.method.path}: the server's own time-out for calls without a deadline has passed`,
+      ),
+    );
   }
 }

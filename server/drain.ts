@@ -23,13 +23,13 @@ export async function drain(options: DrainOptions): Promise<void> {
   health.end();
   const closed = listener.close(graceMs);
   await Promise.race([closed, hurry.then(() => listener.close(0))]);
-
 }
 
 async function deregister({ registrations, logger }: DrainOptions): Promise<void> {
   const results = await Promise.allSettled(registrations.map((one) => one[Symbol.asyncDispose]()));
   for (const result of results) {
-    if (result.status === 'rejected') logger.warn('an entry could not be removed from the registry', { error: result.reason });
+    if (result.status === 'rejected')
+      logger.warn('an entry could not be removed from the registry', { error: result.reason });
   }
 }
 

@@ -23,11 +23,17 @@ export class Gate {
   /** The reason to refuse, or undefined; then `leave` must follow. */
   enter(incoming: IncomingCall): RpcError | undefined {
     if (this.#inFlight >= this.#maxConcurrentCalls) {
-      return new RpcError(Status.RESOURCE_EXHAUSTED, `the server has ${this.#inFlight} calls in flight, its limit`);
+      return new RpcError(
+        Status.RESOURCE_EXHAUSTED,
+        `the server has ${this.#inFlight} calls in flight, its limit`,
+      );
     }
     const bytes = incoming.metadata.sizeBytes;
     if (bytes > this.#maxMetadataBytes) {
-      return new RpcError(Status.RESOURCE_EXHAUSTED, `metadata of ${bytes} bytes, at most ${this.#maxMetadataBytes} are taken`);
+      return new RpcError(
+        Status.RESOURCE_EXHAUSTED,
+        `metadata of ${bytes} bytes, at most ${this.#maxMetadataBytes} are taken`,
+      );
     }
     if (incoming.deadline !== undefined && incoming.deadline <= performance.now()) {
       return deadlineExceeded('the deadline had passed when the call arrived', false);
@@ -41,7 +47,8 @@ export class Gate {
   }
 
   deadlineOf(incoming: IncomingCall): number | undefined {
-    if (incoming.deadline !== undefined || this.#timeoutMs === Number.POSITIVE_INFINITY) return incoming.deadline;
+    if (incoming.deadline !== undefined || this.#timeoutMs === Number.POSITIVE_INFINITY)
+      return incoming.deadline;
     return performance.now() + this.#timeoutMs;
   }
 }

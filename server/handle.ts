@@ -77,8 +77,12 @@ export class MethodRunner {
     if (refused) throw refused;
     const call = new ServerCall(this.#service, this.#method, incoming, incoming.deadline);
     try {
-      const message = streamsRequests(this.#method) ? requests : await single(requests, `${this.#method.path}: request`);
-      const result = this.#chain ? await this.#throughChain(message, call) : await this.#handler(message, call);
+      const message = streamsRequests(this.#method)
+        ? requests
+        : await single(requests, `${this.#method.path}: request`);
+      const result = this.#chain
+        ? await this.#throughChain(message, call)
+        : await this.#handler(message, call);
       if (streamsReplies(this.#method)) {
         // A generator's body runs with the first step, so what it puts in the header is known only then.
         for await (const reply of this.#checkedStream(result)) {
@@ -118,7 +122,8 @@ export class MethodRunner {
   }
 
   async #last(call: Call): Promise<Reply> {
-    if (call.side !== 'server') throw new TypeError('an interceptor of the server passed on a call of the client');
+    if (call.side !== 'server')
+      throw new TypeError('an interceptor of the server passed on a call of the client');
     const { context } = call;
     const message = await this.#handler(call.message, context);
     return { message, header: context.header, trailer: context.trailer };
@@ -126,12 +131,19 @@ export class MethodRunner {
 
   #missing(reply: unknown): RpcError | undefined {
     if (reply !== undefined) return undefined;
-    return new RpcError(Status.INTERNAL, `${this.#method.path}: the handler returned nothing where a reply is wanted`);
+    return new RpcError(
+      Status.INTERNAL,
+      `${this.#method.path}: the handler returned nothing where a reply is wanted`,
+    );
   }
 
   #checkedStream(result: unknown): AsyncIterable<unknown> {
-    if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result) return result as AsyncIterable<unknown>;
-    throw new RpcError(Status.INTERNAL, `${this.#method.path}: the handler returned no AsyncIterable of replies`);
+    if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result)
+      return result as AsyncIterable<unknown>;
+    throw new RpcError(
+      Status.INTERNAL,
+      `${this.#method.path}: the handler returned no AsyncIterable of replies`,
+    );
   }
 
   /** What the client is told. An error that was not written for clients stays in the log, under the id they get. */

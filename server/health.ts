@@ -30,7 +30,9 @@ const proto: ProtoFile = {
                   HealthCheckResponse: {
                     fields: { status: { type: 'ServingStatus', id: 1 } },
                     nested: {
-                      ServingStatus: { values: { UNKNOWN: 0, SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 } },
+                      ServingStatus: {
+                        values: { UNKNOWN: 0, SERVING: 1, NOT_SERVING: 2, SERVICE_UNKNOWN: 3 },
+                      },
                     },
                   },
                   Health: {

@@ -31,7 +31,9 @@ export function checkImplementation({ service, implementation }: Registered): vo
     }
   }
   const known = new Set(Object.keys(service.methods));
-  const stranger = Object.keys(implementation).find((key) => typeof implementation[key] === 'function' && !known.has(key));
+  const stranger = Object.keys(implementation).find(
+    (key) => typeof implementation[key] === 'function' && !known.has(key),
+  );
   if (stranger !== undefined) {
     throw new TypeError(`${service.name} has no method ${stranger}; it has ${[...known].join(', ')}`);
   }

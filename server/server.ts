@@ -1,4 +1,9 @@
-import { fromGrpcDefinition, type GrpcDefinition, isGrpcDefinition, type MethodsFrom } from '../codec/grpc-definition.js';
+import {
+  fromGrpcDefinition,
+  type GrpcDefinition,
+  isGrpcDefinition,
+  type MethodsFrom,
+} from '../codec/grpc-definition.js';
 import type { Serialization } from '../codec/serialization.js';
 import type { Plugin, Registration } from '../plugin/plugin.js';
 import { parseAddress } from '../rpc/address.js';
@@ -87,7 +92,12 @@ export class Server implements AsyncDisposable {
     this.#engine = engineNamed(options.transport ?? 'grpc-js');
     parseAddress(this.#wantedAddress);
     for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);
-    for (const name of ['maxMessageBytes', 'maxMetadataBytes', 'maxConcurrentCalls', 'maxStreamsPerConnection'] as const) {
+    for (const name of [
+      'maxMessageBytes',
+      'maxMetadataBytes',
+      'maxConcurrentCalls',
+      'maxStreamsPerConnection',
+    ] as const) {
       checkLimit(name, options[name], 1);
     }
     this.#gate = new Gate({
@@ -104,7 +114,8 @@ export class Server implements AsyncDisposable {
 
   /** The address listened on, with its port; before `serve()` an error. */
   get address(): string {
-    if (!this.#listener) throw new RpcError(Status.FAILED_PRECONDITION, 'the server has no address before serve()');
+    if (!this.#listener)
+      throw new RpcError(Status.FAILED_PRECONDITION, 'the server has no address before serve()');
     return this.#listener.address;
   }
 
@@ -117,7 +128,10 @@ export class Server implements AsyncDisposable {
     implementation: Implementation<M>,
     options?: { serializations?: readonly Serialization[] },
   ): this;
-  registerService<D extends GrpcDefinition>(definition: D, implementation: Implementation<MethodsFrom<D>>): this;
+  registerService<D extends GrpcDefinition>(
+    definition: D,
+    implementation: Implementation<MethodsFrom<D>>,
+  ): this;
   registerService(
     definition: Service | GrpcDefinition,
     implementation: Readonly<Record<string, unknown>>,
@@ -164,9 +178,15 @@ export class Server implements AsyncDisposable {
   }
 
   #routes() {
-    const health = { service: Health.service, implementation: this.#health.implementation, serializations: [] };
+    const health = {
+      service: Health.service,
+      implementation: this.#health.implementation,
+      serializations: [],
+    };
     const all = this.#registered.has(Health.service.name) ? [] : [health];
-    const tracing = (this.#options.plugins ?? []).flatMap((plugin) => (plugin.kind === 'tracing' ? [plugin.interceptor] : []));
+    const tracing = (this.#options.plugins ?? []).flatMap((plugin) =>
+      plugin.kind === 'tracing' ? [plugin.interceptor] : [],
+    );
     const interceptors = [...tracing, ...(this.#options.interceptors ?? [])];
     return buildRoutes([...this.#registered.values(), ...all], interceptors, this.#gate, this.#logger);
   }
@@ -184,7 +204,9 @@ export class Server implements AsyncDisposable {
     const address = advertised(this.address, advertise);
     const services = [...this.#registered.keys()];
     for (const plugin of resolvers) {
-      this.#registrations.push(await plugin.init({ address, services, weight, zone, tags, meta, logger: this.#logger }));
+      this.#registrations.push(
+        await plugin.init({ address, services, weight, zone, tags, meta, logger: this.#logger }),
+      );
     }
   }
 

@@ -11,5 +11,8 @@ export function listenError(address: string, reason: unknown): RpcError {
       : /EACCES/.test(text)
         ? 'not allowed; ports below 1024 want privileges, a socket path wants a writable folder'
         : text;
-  return new RpcError(Status.UNAVAILABLE, `cannot listen on ${address}: ${why}`, { cause: reason, maybeExecuted: false });
+  return new RpcError(Status.UNAVAILABLE, `cannot listen on ${address}: ${why}`, {
+    cause: reason,
+    maybeExecuted: false,
+  });
 }

@@ -12,5 +12,7 @@ export function engineNamed(transport: EngineName | Engine): Engine {
   if (typeof transport === 'object') return transport;
   const engine = Object.hasOwn(engines, transport) ? engines[transport] : undefined;
   if (engine) return engine;
-  throw new RangeError(`transport: one of ${Object.keys(engines).join(', ')} or an engine is wanted, got ${JSON.stringify(transport)}`);
+  throw new RangeError(
+    `transport: one of ${Object.keys(engines).join(', ')} or an engine is wanted, got ${JSON.stringify(transport)}`,
+  );
 }

@@ -1,5 +1,5 @@
-import { stacks } from './stacks.js';
 import type { Answer, Ask } from './stack.js';
+import { stacks } from './stacks.js';
 
 // One side of one stack, in a process of its own: argv is the stack's index, the side and the registry.
 const [index, side, registry = ''] = process.argv.slice(2);
@@ -48,7 +48,13 @@ async function run(inFlight: number, ms: number): Promise<Answer> {
   };
   await Promise.all(Array.from({ length: inFlight }, loop));
   const took = performance.now() - start;
-  return { kind: 'ran', calls: latenciesUs.length, ms: took, latenciesUs: quantiles(latenciesUs), cpuUs: cpuUs() - cpuBefore };
+  return {
+    kind: 'ran',
+    calls: latenciesUs.length,
+    ms: took,
+    latenciesUs: quantiles(latenciesUs),
+    cpuUs: cpuUs() - cpuBefore,
+  };
 }
 
 /** A thousand quantiles are enough for the parent, and cheap to send. */

@@ -33,7 +33,9 @@ const plainGrpcJs: Stack = {
   },
   async open(address) {
     const Greeter = grpc.makeClientConstructor(definition(), 'Greeter');
-    const client = new Greeter(address, grpc.credentials.createInsecure()) as unknown as { SayHello: SayHello };
+    const client = new Greeter(address, grpc.credentials.createInsecure()) as unknown as {
+      SayHello: SayHello;
+    };
     return () =>
       new Promise((resolve, reject) => {
         client.SayHello(MESSAGE, { deadline: Date.now() + TIMEOUT_MS }, (error, reply) =>
@@ -64,7 +66,11 @@ const lictorConsul: Stack = {
   name: 'lictor grpc-js, selector on consul',
   serve: (registry) => serveLictor({ plugins: [consul({ address: registry })] }),
   async open(_, registry) {
-    const client = new Client({ resolver: consul({ address: registry }), transport: 'grpc-js', timeoutMs: TIMEOUT_MS });
+    const client = new Client({
+      resolver: consul({ address: registry }),
+      transport: 'grpc-js',
+      timeoutMs: TIMEOUT_MS,
+    });
     const { sayHello } = client.service(greeter());
     return () => sayHello(MESSAGE);
   },

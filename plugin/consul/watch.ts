@@ -99,7 +99,8 @@ export async function* watch<T>(
     since = since !== undefined && index < since ? undefined : index;
     // A first read that succeeds between failing waits proves little: the agent may be refusing connections.
     if (waiting) failures = 0;
-    const changed = last === undefined || !same(last.value, value);
+    // After a failure the value is told again even if it is the same: the reader must know that it is not stale now.
+    const changed = reported !== undefined || last === undefined || !same(last.value, value);
     if (changed) {
       last = { value };
       reported = undefined;

@@ -35,7 +35,11 @@ export const table: Table = {
     { files: /^selector\//, mayImport: ['rpc/'], kind: 'library' },
     { files: /^transport\//, mayImport: ['rpc/', 'codec/'], kind: 'library' },
     // Each plugin is a unit of its own.
-    { files: /^plugin\/[^/]+(\/|$)/, mayImport: ['rpc/', 'selector/', 'plugin/plugin.ts'], kind: 'library' },
+    {
+      files: /^plugin\/[^/]+(\/|$)/,
+      mayImport: ['rpc/', 'selector/', 'plugin/plugin.ts', 'plugin/node-data.ts'],
+      kind: 'library',
+    },
     {
       files: /^client\//,
       mayImport: ['rpc/', 'codec/', 'selector/', 'transport/', 'plugin/plugin.ts'],

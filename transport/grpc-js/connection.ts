@@ -3,7 +3,14 @@ import { parseAddress } from '../../rpc/address.js';
 import { remainingMs } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
-import type { Cancellable, Connection, ConnectOptions, OutgoingCall, ReplyStream, UnaryCall } from '../transport.js';
+import type {
+  Cancellable,
+  Connection,
+  ConnectOptions,
+  OutgoingCall,
+  ReplyStream,
+  UnaryCall,
+} from '../transport.js';
 import { channelCredentials } from './credentials.js';
 import { TypedMetadata, toGrpc } from './metadata.js';
 import { channelOptions } from './options.js';
@@ -24,7 +31,11 @@ export class GrpcConnection implements Connection {
   constructor(options: ConnectOptions) {
     this.#address = options.address;
     this.#onReachable = options.onReachable;
-    this.#channel = new Channel(target(options.address), channelCredentials(options.tls), channelOptions(options));
+    this.#channel = new Channel(
+      target(options.address),
+      channelCredentials(options.tls),
+      channelOptions(options),
+    );
   }
 
   unary(call: UnaryCall): Cancellable {
@@ -109,7 +120,10 @@ export class GrpcConnection implements Connection {
   }
 
   #refuseWhenClosed(): void {
-    if (this.#closing) throw new RpcError(Status.UNAVAILABLE, `the connection to ${this.#address} is closed`, { maybeExecuted: false });
+    if (this.#closing)
+      throw new RpcError(Status.UNAVAILABLE, `the connection to ${this.#address} is closed`, {
+        maybeExecuted: false,
+      });
   }
 }
 
@@ -118,7 +132,8 @@ function target(address: string): string {
   return parsed.kind === 'unix' ? address : `dns:///${address}`;
 }
 
-const metadataOf = (call: OutgoingCall): GrpcMetadata => toGrpc(call.metadata, new TypedMetadata(call.wire.contentType));
+const metadataOf = (call: OutgoingCall): GrpcMetadata =>
+  toGrpc(call.metadata, new TypedMetadata(call.wire.contentType));
 
 function unsent(reason: unknown): RpcError {
   const error = RpcError.from(reason, Status.INTERNAL);

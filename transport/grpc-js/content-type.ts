@@ -16,7 +16,10 @@ export function exposeContentType(server: Server): void {
   const open = server as unknown as WithCheck;
   const check = open._verifyContentType;
   if (typeof check !== 'function') {
-    throw new RpcError(Status.INTERNAL, 'this version of @grpc/grpc-js hides the content type of calls; use one that Lictor was tested with');
+    throw new RpcError(
+      Status.INTERNAL,
+      'this version of @grpc/grpc-js hides the content type of calls; use one that Lictor was tested with',
+    );
   }
   open._verifyContentType = function (stream, headers) {
     headers[CONTENT_TYPE_KEY] = headers['content-type'];

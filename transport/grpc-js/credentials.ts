@@ -7,7 +7,8 @@ const MIN_VERSION = 'TLSv1.2';
 export function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
   if (!tls) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls;
-  if ((cert === undefined) !== (key === undefined)) throw new TypeError('tls: cert and key go together, one of them is missing');
+  if ((cert === undefined) !== (key === undefined))
+    throw new TypeError('tls: cert and key go together, one of them is missing');
   const context = createSecureContext({
     minVersion: MIN_VERSION,
     ...(ca === undefined ? {} : { ca }),
@@ -19,7 +20,11 @@ export function channelCredentials(tls: ClientTls | undefined): ChannelCredentia
 export function serverCredentials(tls: ServerTls | undefined): ServerCredentials {
   if (!tls) return ServerCredentials.createInsecure();
   const pair = { private_key: bytes(tls.key), cert_chain: bytes(tls.cert) };
-  return ServerCredentials.createSsl(tls.ca === undefined ? null : bytes(tls.ca), [pair], tls.ca !== undefined);
+  return ServerCredentials.createSsl(
+    tls.ca === undefined ? null : bytes(tls.ca),
+    [pair],
+    tls.ca !== undefined,
+  );
 }
 
 const bytes = (pem: Pem): Buffer => (typeof pem === 'string' ? Buffer.from(pem) : pem);

@@ -1,9 +1,4 @@
-import type {
-  sendUnaryData,
-  ServerDuplexStream,
-  ServerUnaryCall,
-  StatusObject,
-} from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js';
 import type { Peer } from '../../rpc/call.js';
 import type { Deadline } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
@@ -132,7 +127,8 @@ export class GrpcIncomingStream extends GrpcIncoming implements Sink {
       for (let turn = 0; turn < RESET_TURNS && !this.#call.cancelled; turn++) {
         await new Promise((resolve) => setImmediate(resolve));
       }
-      if (this.#call.cancelled) throw new RpcError(Status.CANCELLED, 'the client cancelled before its last request');
+      if (this.#call.cancelled)
+        throw new RpcError(Status.CANCELLED, 'the client cancelled before its last request');
     } catch (reason) {
       if (reason instanceof RpcError) throw reason;
       throw new RpcError(Status.CANCELLED, 'the requests ended early', { cause: reason });

@@ -1,4 +1,4 @@
-import { Server, type sendUnaryData, type ServerDuplexStream, type ServerUnaryCall } from '@grpc/grpc-js';
+import { Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { formatAddress, parseAddress } from '../../rpc/address.js';
 import { listenError } from '../listen-error.js';
 import type { Listener, ListenOptions, Route } from '../transport.js';
@@ -55,4 +55,5 @@ const identity = (bytes: Buffer) => bytes;
 const unary = (route: Route) => (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
   new GrpcIncomingUnary(call, callback).run(route, call.request);
 
-const stream = (route: Route) => (call: ServerDuplexStream<Buffer, Buffer>) => new GrpcIncomingStream(call).run(route);
+const stream = (route: Route) => (call: ServerDuplexStream<Buffer, Buffer>) =>
+  new GrpcIncomingStream(call).run(route);

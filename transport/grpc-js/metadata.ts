@@ -10,7 +10,9 @@ export function fromGrpc(source: GrpcMetadata): Metadata {
 }
 
 export function toGrpc(source: Metadata | undefined, target = new GrpcMetadata()): GrpcMetadata {
-  if (source) for (const [key, value] of source) target.add(key, typeof value === 'string' ? value : Buffer.from(value));
+  if (source)
+    for (const [key, value] of source)
+      target.add(key, typeof value === 'string' ? value : Buffer.from(value));
   return target;
 }
 

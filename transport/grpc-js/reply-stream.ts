@@ -1,4 +1,9 @@
-import type { ChannelInterface, InterceptingListener, Metadata as GrpcMetadata, StatusObject } from '@grpc/grpc-js';
+import type {
+  ChannelInterface,
+  Metadata as GrpcMetadata,
+  InterceptingListener,
+  StatusObject,
+} from '@grpc/grpc-js';
 import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
@@ -11,7 +16,9 @@ type GrpcCall = ReturnType<ChannelInterface['createCall']>;
 type Step = IteratorResult<unknown, undefined>;
 
 /** One streaming call on a channel. A reply is asked for when the reader asks, so its pace reaches the node. */
-export class GrpcReplyStream implements InterceptingListener, ReplyStream, AsyncIterator<unknown, undefined>, Sink {
+export class GrpcReplyStream
+  implements InterceptingListener, ReplyStream, AsyncIterator<unknown, undefined>, Sink
+{
   readonly header: Promise<Metadata>;
   readonly trailer = new Metadata();
   readonly #grpc: GrpcCall;
@@ -94,7 +101,8 @@ export class GrpcReplyStream implements InterceptingListener, ReplyStream, Async
 
   onReceiveStatus(status: StatusObject): void {
     if (this.#end) return;
-    const error = status.code === Status.OK ? undefined : (this.#cancelled ?? errorFrom(status, this.#address));
+    const error =
+      status.code === Status.OK ? undefined : (this.#cancelled ?? errorFrom(status, this.#address));
     this.#end = { error };
     this.#stopRequests();
     this.trailer.merge(fromGrpc(status.metadata));

@@ -1,4 +1,9 @@
-import type { ChannelInterface, InterceptingListener, Metadata as GrpcMetadata, StatusObject } from '@grpc/grpc-js';
+import type {
+  ChannelInterface,
+  Metadata as GrpcMetadata,
+  InterceptingListener,
+  StatusObject,
+} from '@grpc/grpc-js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { Cancellable, UnaryCall } from '../transport.js';
@@ -47,7 +52,12 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
       this.#reply = message;
       this.#grpc.startRead();
     } else {
-      this.cancel(new RpcError(Status.UNIMPLEMENTED, `${this.#call.wire.method.path}: more than one reply to a unary call`));
+      this.cancel(
+        new RpcError(
+          Status.UNIMPLEMENTED,
+          `${this.#call.wire.method.path}: more than one reply to a unary call`,
+        ),
+      );
     }
   }
 
@@ -57,7 +67,10 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
     let error = status.code === Status.OK ? undefined : (this.#cancelled ?? errorFrom(status, this.#address));
     let reply: unknown;
     if (!error && this.#reply === undefined) {
-      error = new RpcError(Status.UNIMPLEMENTED, `${this.#call.wire.method.path}: the call ended well, but without a reply`);
+      error = new RpcError(
+        Status.UNIMPLEMENTED,
+        `${this.#call.wire.method.path}: the call ended well, but without a reply`,
+      );
     } else if (!error) {
       try {
         reply = this.#call.wire.reply.decode(this.#reply!);

@@ -1,6 +1,13 @@
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
-import type { Cancellable, Connection, ConnectOptions, OutgoingCall, ReplyStream, UnaryCall } from '../transport.js';
+import type {
+  Cancellable,
+  Connection,
+  ConnectOptions,
+  OutgoingCall,
+  ReplyStream,
+  UnaryCall,
+} from '../transport.js';
 import { type Endpoint, idle, type Link } from './endpoint.js';
 import type { MemoryNetwork } from './network.js';
 import { MemoryStream } from './stream.js';

@@ -30,4 +30,3 @@ export function idle(owner: CallOwner, graceMs: number): Promise<void> {
     };
   });
 }
-

@@ -20,7 +20,9 @@ export class MemoryStream extends MemoryCall {
 
   constructor(link: Link, call: OutgoingCall) {
     super(link, call);
-    this.#replies = new Channel(() => this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')));
+    this.#replies = new Channel(() =>
+      this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')),
+    );
     this.#header = new Promise((resolve) => {
       this.#resolveHeader = resolve;
     });
@@ -38,8 +40,7 @@ export class MemoryStream extends MemoryCall {
       header: this.#header,
       trailer: this.#received,
       cancel: (error) => this.cancel(error),
-      [Symbol.asyncIterator]: () =>
-        this.#decodedReplies(),
+      [Symbol.asyncIterator]: () => this.#decodedReplies(),
     };
   }
 
@@ -64,7 +65,8 @@ export class MemoryStream extends MemoryCall {
     // The server's compression is known when it has taken the call, which is before its first reply.
     const { reply } = this.call.wire;
     const { maxMessageBytes } = this.link.options;
-    for await (const bytes of this.#replies) yield reply.decode(arrived(bytes, this.#compression, maxMessageBytes));
+    for await (const bytes of this.#replies)
+      yield reply.decode(arrived(bytes, this.#compression, maxMessageBytes));
   }
 
   sendHeader(header: Metadata): void {

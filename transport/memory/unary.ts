@@ -23,7 +23,9 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
       request = this.call.wire.request.encode(this.#unary.request).slice();
     } catch (reason) {
       const { code, details, cause } = RpcError.from(reason, Status.INTERNAL);
-      process.nextTick(() => this.finish(new RpcError(code, details, { cause: cause ?? reason, maybeExecuted: false })));
+      process.nextTick(() =>
+        this.finish(new RpcError(code, details, { cause: cause ?? reason, maybeExecuted: false })),
+      );
       return this;
     }
     process.nextTick(() => this.#arrive(request));
@@ -52,7 +54,9 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
     try {
       const bytes = this.#serverWire!.reply.encode(message);
       const { compression } = this.endpoint!.options;
-      this.#reply = this.call.wire.reply.decode(arrived(bytes, compression, this.link.options.maxMessageBytes));
+      this.#reply = this.call.wire.reply.decode(
+        arrived(bytes, compression, this.link.options.maxMessageBytes),
+      );
     } catch (reason) {
       return this.fail(RpcError.from(reason, Status.INTERNAL));
     }
