@@ -9,6 +9,11 @@ import { serverOptions } from './options.js';
 
 /** A grpc-js server for the routes. */
 export async function listen(options: ListenOptions): Promise<Listener> {
+  if (options.compression !== 'identity') {
+    throw new RangeError(
+      `compression of replies: grpc-js has only 'identity', got '${options.compression}' (requests it can compress)`,
+    );
+  }
   const server = new Server(serverOptions(options));
   exposeContentType(server);
   for (const [path, route] of options.routes) {
