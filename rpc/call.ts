@@ -2,6 +2,7 @@ import type { Deadline } from './deadline.js';
 import { RpcError } from './error.js';
 import type { Metadata, MetadataInit } from './metadata.js';
 import type { Method } from './service.js';
+import { Status } from './status.js';
 
 /** What one call may ask for; everything is optional. */
 export type CallOptions = {
@@ -76,7 +77,7 @@ export const streamsReplies = (method: Method): boolean =>
 
 /**
  * Tells `done` once how the call ended, whatever its kind: for one reply that is now, for a stream of replies when
- * the stream has ended, failed or been left. Returns the reply to pass on.
+ * it has ended, failed, or been left before its end, which is CANCELLED. Returns the reply to pass on.
  */
 export function whenDone(call: Call, reply: Reply, done: (error: RpcError | undefined) => void): Reply {
   if (!streamsReplies(call.method)) {
@@ -87,13 +88,15 @@ export function whenDone(call: Call, reply: Reply, done: (error: RpcError | unde
 }
 
 async function* watched(messages: AsyncIterable<unknown>, done: (error: RpcError | undefined) => void) {
-  let failure: RpcError | undefined;
+  let end: { error: RpcError | undefined } | undefined;
   try {
     yield* messages;
+    end = { error: undefined };
   } catch (error) {
-    failure = RpcError.from(error);
-    throw failure;
+    end = { error: RpcError.from(error) };
+    // As it was thrown: made into an RpcError, the text of a handler's unexpected error would reach the client.
+    throw error;
   } finally {
-    done(failure);
+    done(end ? end.error : new RpcError(Status.CANCELLED, 'the stream was left before its end'));
   }
 }

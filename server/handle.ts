@@ -92,9 +92,7 @@ export class MethodRunner {
         call.headerIsDue();
       } else {
         call.headerIsDue();
-        const missing = this.#missing(result);
-        if (missing) throw missing;
-        yield result;
+        yield this.#checkedOne(result);
       }
     } catch (reason) {
       throw this.#failed(reason, call);
@@ -125,7 +123,9 @@ export class MethodRunner {
     if (call.side !== 'server')
       throw new TypeError('an interceptor of the server passed on a call of the client');
     const { context } = call;
-    const message = await this.#handler(call.message, context);
+    const result = await this.#handler(call.message, context);
+    // Checked here too, so that interceptors see the call fail as its client does.
+    const message = streamsReplies(this.#method) ? this.#checkedStream(result) : this.#checkedOne(result);
     return { message, header: context.header, trailer: context.trailer };
   }
 
@@ -135,6 +135,12 @@ export class MethodRunner {
       Status.INTERNAL,
       `${this.#method.path}: the handler returned nothing where a reply is wanted`,
     );
+  }
+
+  #checkedOne(result: unknown): unknown {
+    const missing = this.#missing(result);
+    if (missing) throw missing;
+    return result;
   }
 
   #checkedStream(result: unknown): AsyncIterable<unknown> {
