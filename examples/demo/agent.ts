@@ -1,12 +1,12 @@
-import { spawn } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { end, tied } from './child.js';
 import { hasLeader } from './consul-http.js';
 
 const START_MS = 15_000;
 
-/** A Consul of its own on 127.0.0.1, on free ports; it keeps everything in memory. Disposing ends it. */
+/** A Consul of one's own on free ports of 127.0.0.1, which keeps everything in memory. Disposing ends it. */
 export async function startAgent(
   binary: string,
   signal?: AbortSignal,
@@ -15,30 +15,36 @@ export async function startAgent(
   const ports = `ports { dns = -1 grpc = -1 serf_wan = -1 http = ${http} server = ${server} serf_lan = ${serf} }`;
   const settings = `${ports} performance { raft_multiplier = 1 } disable_update_check = true`;
   const args = ['agent', '-dev', '-bind=127.0.0.1', '-client=127.0.0.1', '-log-level=err', '-hcl', settings];
-  const child = tied(spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
+  const keeper = fork(new URL('./keeper.js', import.meta.url), [binary, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // A Ctrl-C of the terminal would otherwise end the agent before those that still have to leave it.
+    detached: true,
+  });
   let output = '';
-  const keep = (text: Buffer) => {
-    output = `${output}${text}`.slice(-500);
+  for (const stream of [keeper.stdout, keeper.stderr]) {
+    stream?.on('data', (text) => {
+      output = `${output}${text}`.slice(-500);
+    });
+  }
+  const gone = once(keeper, 'exit');
+  const end = async () => {
+    if (keeper.connected) keeper.disconnect();
+    await gone;
   };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
-  child.once('error', (error) => keep(Buffer.from(error.message)));
 
   const address = `127.0.0.1:${http}`;
   const deadline = performance.now() + START_MS;
   try {
     while (!(await hasLeader(address))) {
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`it ended: ${output.trim()}`);
-      }
+      if (!keeper.connected) throw new Error(`it ended: ${output.trim()}`);
       if (performance.now() > deadline) throw new Error(`it was not ready in ${START_MS} ms`);
       await sleep(50, undefined, { signal });
     }
   } catch (error) {
-    if (child.pid !== undefined) await end(child);
+    await end();
     throw error;
   }
-  return { address, [Symbol.asyncDispose]: async () => void (await end(child)) };
+  return { address, [Symbol.asyncDispose]: end };
 }
 
 async function freePort(): Promise<number> {

@@ -13,6 +13,13 @@ export function tied<C extends ChildProcess>(child: C): C {
 export const startProgram = (file: string, args: readonly string[]): ChildProcess =>
   tied(fork(new URL(file, import.meta.url), args, { execArgv: ['--enable-source-maps'] }));
 
+/** For a program that was started: runs `action` when the one that started it is gone or wants no more of it. */
+export function whenAlone(action: () => void): void {
+  process.once('disconnect', action);
+  // It may have gone before this program was loaded.
+  if (!process.connected) action();
+}
+
 const isOver = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
 
 /** Ends a process and resolves when it is gone, with its exit code; harmless when it has ended. */

@@ -29,7 +29,7 @@ export async function findConsul(signal?: AbortSignal): Promise<FoundConsul> {
   }
   try {
     const agent = await startAgent(binary, signal);
-    return { kind: 'started', why: `${none}; this one was started, and ends with the program`, ...agent };
+    return { kind: 'started', why: `${none}; started one for this run`, ...agent };
   } catch (error) {
     signal?.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);

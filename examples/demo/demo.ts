@@ -16,11 +16,14 @@ const { values } = parseArgs({
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
+// `npm run demo | head` closes it early.
+process.stdout.on('error', () => interrupted.abort());
 
 const display = createDisplay(process.stdout);
 try {
   await using registry = await chooseRegistry(values.registry, interrupted.signal);
-  display.event(`registry: ${registry.text}`);
+  display.event(`registry: ${registry.name}`);
+  display.event(`          ${registry.why}`);
   const wrong = await play(registry, Number(values.seconds) * 1_000, display, interrupted.signal);
   for (const text of wrong) console.error(`WRONG: ${text}`);
   process.exitCode = wrong.length > 0 ? 1 : 0;

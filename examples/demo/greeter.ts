@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from 'lictor';
 import { Greeter } from '../helloworld/gen/helloworld.js';
+import { whenAlone } from './child.js';
 import { openRegistry } from './registry.js';
 
 // One of the demo's servers: `greeter.js <its name> <registry...>`. It answers with its name.
@@ -19,6 +20,4 @@ server.registerService(Greeter, {
 
 await server.serve();
 process.send?.(server.address);
-
-// The demo has died.
-process.once('disconnect', () => process.exit(1));
+whenAlone(() => process.exit());

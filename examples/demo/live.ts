@@ -1,5 +1,5 @@
 import { bar } from './bar.js';
-import { sum, type Tally } from './tally.js';
+import { PHASES, sum, type Tally } from './tally.js';
 
 const WINDOW = 10; // Tallies come ten times a second.
 
@@ -14,7 +14,7 @@ export function createLiveLine(): (
     recent.push(tally);
     const old = recent.length > WINDOW ? recent.shift() : undefined;
     const answered = (of: Tally | undefined, name: string) =>
-      of ? (of.before[name] ?? 0) + (of.since[name] ?? 0) : 0;
+      of ? PHASES.reduce((calls, phase) => calls + (of.answers[phase][name] ?? 0), 0) : 0;
     const rates = servers.map((name) => answered(tally, name) - answered(old, name));
     const most = Math.max(...rates, 1);
     const each = servers.map((name, i) => {
@@ -25,6 +25,6 @@ export function createLiveLine(): (
     });
     const total = rates.reduce((a, b) => a + b, 0);
     const failed = sum(tally.failures);
-    return `${total.toLocaleString('en-US').padStart(5)} calls/s  ${failed} failed  ${each.join('  ')}`;
+    return `${total.toLocaleString('en-US').padStart(5)}/s  ${failed} failed  ${each.join('  ')}`;
   };
 }

@@ -32,24 +32,24 @@ export async function play(
   const client = cluster.startClient(CALLERS, (report) => {
     if (report.kind === 'progress') display.progress(line(report.tally, servers, killed));
   });
-  display.event(`client: ${CALLERS} calls under way at any time, round robin`);
+  display.event(`client: ${CALLERS} calls under way at any time, in turn over all servers`);
   await pause(0.3);
 
   client.order({ kind: 'kill', pid: b.child.pid ?? 0, address: b.address });
   const { underWay } = await client.next('killed');
   killed = b.name;
-  display.event(`KILLED B with SIGKILL while ${underWay} calls were under way on it`);
+  display.event(`B KILLED (SIGKILL) with ${underWay} calls under way on it`);
   await pause(0.1);
+  const stays = (await listed(registry, signal)).includes(b.address);
   display.event(
-    (await listed(registry, signal)).includes(b.address)
-      ? 'Consul still lists B, as nobody removed its key: the client leaves B out by itself since its connection broke'
-      : 'the registry has seen that B is gone; the client had left B out when its connection broke',
+    stays ? 'Consul still lists B, since nobody removed its key;' : 'the registry lists B no more;',
   );
+  display.event('the client leaves B out by itself since the connection broke');
   await pause(0.2);
 
   const d = await cluster.startServer('D');
   servers.push('D');
-  display.event(`NEW server D ${d.address}: listed, and called from now on`);
+  display.event(`D JOINED at ${d.address}: listed, and called from now on`);
   await pause(0.4);
 
   client.order({ kind: 'stop' });
@@ -72,7 +72,7 @@ export async function play(
   );
   const left = await listed(registry, signal);
   if (left.length > 0)
-    display.event(`cleaning up: the entry of B, ${left.join(', ')}, is removed from Consul`);
+    display.event(`cleaning up: only the key of B (${left.join(', ')}) is still there, and is removed`);
   return wrong;
 }
 

@@ -16,8 +16,9 @@ export type RegistryArguments =
 /** The registry that the demo runs on. Disposing leaves nothing of the demo in it. */
 export type DemoRegistry = AsyncDisposable & {
   readonly args: RegistryArguments;
-  /** Which it is, and why. */
-  readonly text: string;
+  readonly name: string;
+  /** Why it is this one. */
+  readonly why: string;
 };
 
 export const openRegistry = ([kind, place = '', prefix = '']: readonly string[]): ResolverPlugin =>
@@ -25,7 +26,7 @@ export const openRegistry = ([kind, place = '', prefix = '']: readonly string[])
 
 /** Consul when there is one, else the registry that Lictor brings along. */
 export async function chooseRegistry(wanted: string | undefined, signal: AbortSignal): Promise<DemoRegistry> {
-  if (wanted === 'local') return localRegistry('asked for');
+  if (wanted === 'local') return localRegistry('it was asked for');
   const found = await findConsul(signal);
   if (found.kind === 'none') return localRegistry(found.why);
   const { address } = found;
@@ -33,7 +34,8 @@ export async function chooseRegistry(wanted: string | undefined, signal: AbortSi
   const prefix = `lictor-demo-${process.pid}-${randomBytes(3).toString('hex')}/`;
   return {
     args: ['consul', address, prefix],
-    text: `Consul at ${address}, keys under ${prefix} (${found.why})`,
+    name: `Consul at ${address}, keys under ${prefix}`,
+    why: found.why,
     async [Symbol.asyncDispose]() {
       if (found.kind === 'running') await deleteKeysUnder(address, prefix);
       await found[Symbol.asyncDispose]();
@@ -45,7 +47,8 @@ async function localRegistry(why: string): Promise<DemoRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'lictor-demo-'));
   return {
     args: ['local', folder],
-    text: `local(), which needs no Consul (${why})`,
+    name: 'local(), which comes with Lictor',
+    why,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -1,5 +1,5 @@
 import { bar } from './bar.js';
-import { sum, type Tally } from './tally.js';
+import { type Counts, PHASES, type Phase, sum, type Tally } from './tally.js';
 
 /** One server of the demo. */
 export type Role = {
@@ -8,49 +8,63 @@ export type Role = {
   readonly role: 'stayed' | 'killed' | 'joined';
 };
 
-const WIDTH = 24;
-const count = (calls: number) => calls.toLocaleString('en-US');
+const BAR = 8;
+const COLUMN = BAR + 9;
+const format = (calls: number) => calls.toLocaleString('en-US');
 
 /** What a person is told at the end: calls, failures, and who answered how many. */
-export function summary(tally: Tally, servers: readonly Role[]): readonly string[] {
-  const failed = Object.entries(tally.failures).map(([status, calls]) => `${calls} ${status}`);
-  const longest = Math.max(...servers.map(({ address }) => address.length));
-  const { before, since } = tally;
-  const cell = (counts: Readonly<Record<string, number>>, name: string) => {
-    const calls = counts[name] ?? 0;
-    const share = calls / Math.max(sum(counts), 1);
-    return `${bar(share, WIDTH)} ${count(calls).padStart(6)} ${`${Math.round(share * 100)}%`.padStart(4)}`;
+export function summary({ calls, failures, answers }: Tally, servers: readonly Role[]): readonly string[] {
+  const killed = servers.find(({ role }) => role === 'killed')?.name;
+  const joined = servers.find(({ role }) => role === 'joined')?.name;
+  const statuses = Object.entries(failures).map(([status, count]) => `${count} ${status}`);
+  const why =
+    sum(failures) > 0 ? `: ${statuses.join(', ')}, on the way to ${killed} or back when it died` : '';
+  const titles: Readonly<Record<Phase, string>> = {
+    before: 'at first',
+    killed: `${killed} killed`,
+    joined: `${joined} joined`,
   };
-  const blank = WIDTH + 12;
+  const cells = (of: (phase: Phase) => string) => PHASES.map((phase) => of(phase).padEnd(COLUMN)).join('');
   const row = ({ name, address, role }: Role) => {
-    const left = role === 'joined' ? 'not there yet'.padEnd(blank) : cell(before, name);
-    const right = role === 'killed' ? 'killed'.padEnd(blank) : cell(since, name);
-    return `  ${name}  ${address.padEnd(longest)}  ${left}  ${right}${role === 'joined' ? '  new' : ''}`.trimEnd();
+    const cell = (phase: Phase) => {
+      if (role === 'joined' && phase !== 'joined') return '';
+      if (role === 'killed' && phase !== 'before') return phase === 'killed' ? '✗' : '';
+      return bars(answers[phase], name);
+    };
+    return `  ${name} ${address.padEnd(18)}${cells(cell)}${role === 'stayed' ? '' : role}`.trimEnd();
   };
   return [
-    `${count(tally.calls)} calls, ${count(sum(tally.failures))} failed${failed.length > 0 ? ` (${failed.join(', ')}: they were on the way to B or back when it died)` : ''}`,
+    `${format(calls)} calls, ${sum(failures)} failed${why}`,
     '',
-    `     ${''.padEnd(longest)}  ${'before the kill'.padEnd(blank)}  since`,
+    `  ${'answered by'.padEnd(20)}${cells((phase) => titles[phase])}`.trimEnd(),
     ...servers.map(row),
   ];
 }
 
+function bars(counts: Counts, name: string): string {
+  const count = counts[name] ?? 0;
+  return `${bar(count / Math.max(...Object.values(counts), 1), BAR)} ${format(count).padStart(5)}`;
+}
+
 /** What went otherwise than it should, if anything. */
-export function problems(tally: Tally, servers: readonly Role[]): readonly string[] {
+export function problems({ failures, answers, peak }: Tally, servers: readonly Role[]): readonly string[] {
   const found: string[] = [];
+  const failed = sum(failures);
   const killed = servers.find(({ role }) => role === 'killed');
-  const peak = tally.peak[killed?.address ?? ''] ?? 0;
-  const failed = sum(tally.failures);
-  if (failed > peak) {
-    found.push(`${failed} calls failed, but no more than ${peak} were ever under way on the killed server`);
+  const most = peak[killed?.address ?? ''] ?? 0;
+  if (failed > most) {
+    found.push(`${failed} calls failed, but never more than ${most} were under way on the killed server`);
   }
-  for (const status of Object.keys(tally.failures)) {
-    if (status !== 'UNAVAILABLE')
-      found.push(`calls failed with ${status}; a killed server explains UNAVAILABLE`);
+  for (const status of Object.keys(failures)) {
+    if (status !== 'UNAVAILABLE') found.push(`calls failed with ${status}, which no killed server explains`);
   }
   for (const { name, role } of servers) {
-    if (role !== 'joined' && !tally.before[name]) found.push(`${name} answered no call before the kill`);
-    if (role !== 'killed' && !tally.since[name]) found.push(`${name} answered no call after the kill`);
+    for (const phase of PHASES) {
+      const wanted = role === 'killed' ? phase === 'before' : role === 'stayed' || phase === 'joined';
+      const answered = (answers[phase][name] ?? 0) > 0;
+      if (wanted && !answered) found.push(`${name} answered no call in the phase '${phase}'`);
+      if (!wanted && answered) found.push(`${name} answered in the phase '${phase}', when it was not there`);
+    }
   }
   return found;
 }

@@ -1,22 +1,32 @@
+/** What happened last when a call began: nothing yet, a server was killed, a new one joined. */
+export const PHASES = ['before', 'killed', 'joined'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export type Counts = Readonly<Record<string, number>>;
+
 /** What the client counts. */
 export type Tally = {
   calls: number;
   /** By the name of the status. */
-  failures: Record<string, number>;
-  /** Answered calls by the server's name, apart for those begun before the kill and since. */
-  before: Record<string, number>;
-  since: Record<string, number>;
+  readonly failures: Record<string, number>;
+  /** By the name of the server. */
+  readonly answers: Readonly<Record<Phase, Record<string, number>>>;
   /** The most calls that were ever under way at once, by address. */
-  peak: Record<string, number>;
+  readonly peak: Record<string, number>;
 };
 
-export const emptyTally = (): Tally => ({ calls: 0, failures: {}, before: {}, since: {}, peak: {} });
+export const emptyTally = (): Tally => ({
+  calls: 0,
+  failures: {},
+  answers: { before: {}, killed: {}, joined: {} },
+  peak: {},
+});
 
 export const add = (counts: Record<string, number>, key: string): void => {
   counts[key] = (counts[key] ?? 0) + 1;
 };
 
-export const sum = (counts: Readonly<Record<string, number>>): number =>
+export const sum = (counts: Counts): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
 
 /** From the client to the demo. */
@@ -28,5 +38,5 @@ export type Report =
 
 /** From the demo to the client. */
 export type Order =
-  /** Kills a server, between two calls, so that each call is known to be from before or since. */
+  /** The client kills the server, between two calls, so that it knows of each call whether it began before. */
   { readonly kind: 'kill'; readonly pid: number; readonly address: string } | { readonly kind: 'stop' };

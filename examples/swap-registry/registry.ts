@@ -3,8 +3,9 @@ import { consul } from 'lictor/plugin/consul';
 import { fixed } from 'lictor/plugin/fixed';
 import { local } from 'lictor/plugin/local';
 
-/** Where the server listens. Only `fixed` needs to know it beforehand; with port 0 a registry lists the free one. */
-export const address = process.env.REGISTRY === 'fixed' ? '127.0.0.1:50061' : '127.0.0.1:0';
+/** Where the server listens. Only `fixed` has to know it beforehand; with port 0 a registry lists the free one. */
+export const address =
+  process.env.ADDRESS ?? (process.env.REGISTRY === 'fixed' ? '127.0.0.1:50061' : '127.0.0.1:0');
 
 /** The one line in which an application that moves to another registry differs. */
 export const registry = pick(process.env.REGISTRY ?? 'local');
