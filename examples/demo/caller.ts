@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Balancer, Client, type LiveNode, RpcError, roundRobin } from 'lictor';
+import { Greeter } from '../helloworld/gen/helloworld.js';
+import { whenAlone } from './child.js';
+import { openRegistry } from './registry.js';
+import { add, emptyTally, type Order, type Phase, type Report } from './tally.js';
+
+// The demo's client: `caller.js <callers> <registry...>`. Each caller makes its next call when the last one is done.
+
+const [callers = '1', ...registry] = process.argv.slice(2);
+const tally = emptyTally();
+const nodes = new Map<string, LiveNode>();
+const inTurn = roundRobin();
+let phase: Phase = 'before';
+let stopped = false;
+
+// A balancer may stand around another: this one picks as round robin does, and takes notes.
+const watched: Balancer = {
+  name: 'watched round robin',
+  build(live) {
+    for (const node of live) {
+      if (phase === 'killed' && !nodes.has(node.node.address)) phase = 'joined';
+      nodes.set(node.node.address, node);
+    }
+    const pick = inTurn.build(live);
+    return (context) => {
+      const picked = pick(context);
+      const { address } = picked.node;
+      tally.peak[address] = Math.max(tally.peak[address] ?? 0, picked.inFlight + 1);
+      return picked;
+    };
+  },
+};
+
+await using client = new Client({ resolver: openRegistry(registry), balancer: watched, timeoutMs: 2_000 });
+const greeter = client.service(Greeter);
+
+async function call(): Promise<void> {
+  while (!stopped) {
+    const answers = tally.answers[phase];
+    tally.calls++;
+    try {
+      add(answers, (await greeter.sayHello({ msg: 'demo' })).msg);
+    } catch (error) {
+      add(tally.failures, RpcError.from(error).status);
+      await sleep(10); // Calls that fail at once would leave no time for anything else.
+    }
+  }
+}
+
+const report = (message: Report) => process.send?.(message);
+
+process.on('message', (order: Order) => {
+  switch (order.kind) {
+    case 'kill':
+      phase = 'killed';
+      process.kill(order.pid, 'SIGKILL');
+      report({ kind: 'killed', underWay: nodes.get(order.address)?.inFlight ?? 0 });
+      break;
+    case 'stop':
+      stopped = true;
+  }
+});
+whenAlone(() => process.exit());
+// A Ctrl-C of the terminal reaches every process; it is the demo that ends this one.
+process.on('SIGINT', () => {});
+
+const progress = setInterval(() => report({ kind: 'progress', tally }), 100);
+await Promise.all(Array.from({ length: Number(callers) }, call));
+clearInterval(progress);
+report({ kind: 'done', tally });
+process.disconnect();
