@@ -42,8 +42,8 @@ export class RpcError extends Error {
    * a time-out DEADLINE_EXCEEDED, everything else `code`. The original is the `cause`.
    */
   static from(reason: unknown, code: Status = Status.UNKNOWN): RpcError {
-    if (reason instanceof RpcError) return reason;
-    const name = reason instanceof Error ? reason.name : undefined;
+    if (isRpcError(reason)) return reason;
+    const name = nameOf(reason);
     if (name === 'AbortError')
       return new RpcError(Status.CANCELLED, 'cancelled by the caller', { cause: reason });
     if (name === 'TimeoutError')
@@ -52,10 +52,27 @@ export class RpcError extends Error {
   }
 }
 
+/** Looking at what was thrown may itself throw: a getter, a proxy. */
+function isRpcError(reason: unknown): reason is RpcError {
+  try {
+    return reason instanceof RpcError;
+  } catch {
+    return false;
+  }
+}
+
+function nameOf(reason: unknown): unknown {
+  try {
+    return reason instanceof Error ? reason.name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** What to print of something thrown, which need not be an Error and may refuse to be printed. */
 export function textOf(reason: unknown): string {
   try {
-    return reason instanceof Error ? reason.message || reason.name : String(reason);
+    return String(reason instanceof Error ? reason.message || reason.name : reason);
   } catch {
     return 'a value that cannot be printed';
   }

@@ -3,6 +3,6 @@
  * @throws RangeError that names the option and shows the value received
  */
 export function checkLimit(name: string, value: number | undefined, least: number): void {
-  if (value === undefined || value >= least) return;
+  if (value === undefined || (typeof value === 'number' && value >= least)) return;
   throw new RangeError(`${name}: a number from ${least}, got ${value}`);
 }
