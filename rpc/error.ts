@@ -1,5 +1,5 @@
 import type { Metadata } from './metadata.js';
-import { Status, type StatusName, statusName } from './status.js';
+import { Status, type StatusName, statusFrom, statusName } from './status.js';
 
 export type RpcErrorOptions = {
   /** What led to this error. Kept for the log, never sent to the peer. */
@@ -26,8 +26,10 @@ export class RpcError extends Error {
   readonly maybeExecuted: boolean;
 
   constructor(code: Status, details: string, options: RpcErrorOptions = {}) {
-    super(`[${statusName(code)}] ${details}`, 'cause' in options ? { cause: options.cause } : undefined);
-    this.code = code;
+    // OK is no error, and what gRPC does not define cannot travel.
+    const known = code === Status.OK ? Status.UNKNOWN : statusFrom(code);
+    super(`[${statusName(known)}] ${details}`, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = known;
     this.details = details;
     this.metadata = options.metadata;
     this.maybeExecuted = options.maybeExecuted ?? true;
@@ -52,8 +54,8 @@ export class RpcError extends Error {
   }
 }
 
-/** Looking at what was thrown may itself throw: a getter, a proxy. */
-function isRpcError(reason: unknown): reason is RpcError {
+/** Like `instanceof`, for something thrown: looking at that may itself throw. */
+export function isRpcError(reason: unknown): reason is RpcError {
   try {
     return reason instanceof RpcError;
   } catch {
