@@ -11,6 +11,7 @@ const HOST = /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?$/;
 const ZONE = /^[^%]*(%[A-Za-z0-9_.-]{1,32})?$/;
 const MAX_IPV6_LENGTH = 45 + 33; // With its zone.
 const CONTROL = /\p{Cc}/u;
+const WILDCARD = /^(::ffff:)?[0:.]+$/i;
 const PORT = /^\d{1,5}$/;
 
 /**
@@ -49,6 +50,10 @@ export function formatAddress(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
+
+/** Whether it means every interface of a machine (`0.0.0.0`, `[::]`), so that one can listen there but not call it. */
+export const isWildcard = (address: Address): boolean =>
+  address.kind === 'tcp' && WILDCARD.test(address.host);
 
 function bad(text: unknown, why: string): RpcError {
   const shown = JSON.stringify(String(text).slice(0, 128));

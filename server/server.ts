@@ -182,6 +182,7 @@ export class Server implements AsyncDisposable {
     } catch (error) {
       // What was opened is closed before the failure is told, so that the next server may have the address.
       await this.#leave({ drainMs: 0, graceMs: 0 });
+      this.#listener = undefined;
       throw error;
     }
     return this;
