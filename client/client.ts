@@ -1,3 +1,4 @@
+import { compressionNamed } from '../codec/compression.js';
 import {
   fromGrpcDefinition,
   type GrpcDefinition,
@@ -12,7 +13,7 @@ import type { CallOptions } from '../rpc/call.js';
 import { deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
-import { checkLimit } from '../rpc/limit.js';
+import { checkLimit, MAX_TIMER_MS } from '../rpc/limit.js';
 import { type Logger, stderrLogger } from '../rpc/log.js';
 import { defineService, type Methods, type Service, unary } from '../rpc/service.js';
 import type { ServiceClient } from '../rpc/signature.js';
@@ -79,6 +80,7 @@ export class Client implements AsyncDisposable {
     deadlineIn(options.timeoutMs ?? 0);
     checkLimit('graceMs', options.graceMs, 0);
     checkLimit('maxMessageBytes', options.maxMessageBytes, 1);
+    compressionNamed(options.compression ?? 'identity');
     const balancer = balancerNamed(options.balancer ?? 'roundRobin');
     const { resolver, tls } = options;
     this.#selector =
@@ -91,7 +93,7 @@ export class Client implements AsyncDisposable {
         maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
         compression: options.compression ?? 'identity',
       },
-      options.graceMs ?? 10_000,
+      Math.min(options.graceMs ?? 10_000, MAX_TIMER_MS),
       (address, reachable) => this.#selector?.setReachable(address, reachable),
     );
     this.#routing = new Routing(this.#connections, this.#selector, options.target);

@@ -26,7 +26,7 @@ export class Routing {
 
   /** Without waiting, or undefined when the service's first list is still to come (or names nobody). */
   route(method: BoundMethod, options: CallOptions): Routed | undefined {
-    if (this.#closed) throw failedPrecondition('the client is closed');
+    if (this.#closed) throw closed();
     const target = options.target ?? this.#target;
     if (target !== undefined) return { connection: this.#connections.get(target), load: undefined };
     method.selector ??= this.#serviceOf(method);
@@ -41,8 +41,10 @@ export class Routing {
     deadline: Deadline | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Routed> {
-    const node = await method.selector!.selectWhenKnown(options, deadline, signal);
-    if (this.#closed) throw failedPrecondition('the client is closed');
+    const node = await method.selector!.selectWhenKnown(options, deadline, signal).catch((error) => {
+      throw this.#closed ? closed() : error;
+    });
+    if (this.#closed) throw closed();
     return { connection: this.#connections.get(node.load.address), load: node.load };
   }
 
@@ -58,5 +60,6 @@ export class Routing {
   }
 }
 
+const closed = () => failedPrecondition('the client is closed');
 const failedPrecondition = (text: string) =>
   new RpcError(Status.FAILED_PRECONDITION, text, { maybeExecuted: false });

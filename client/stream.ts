@@ -1,5 +1,6 @@
 import type { CallOptions } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
+import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
 import type { ReplyStream } from '../transport/transport.js';
 import type { BoundMethod } from './bound-method.js';
@@ -30,17 +31,28 @@ export async function openStream(
   if (signal?.aborted) throw cancelledBy(signal, false);
   const { connection, load } =
     routing.route(method, options) ?? (await routing.routeWhenKnown(method, options, deadline, signal));
+  if (signal?.aborted) throw cancelledBy(signal, false);
   const stream = connection.stream({ wire: method.wire, metadata, deadline }, call.requests);
   if (load) load.inFlight++;
   const onAbort = signal && (() => stream.cancel(cancelledBy(signal, true)));
   if (onAbort) signal.addEventListener('abort', onAbort);
-  if (options.onHeader) void stream.header.then(options.onHeader);
+  const { onHeader } = options;
+  if (onHeader) stream.header.then(onHeader).catch((reason: unknown) => stream.cancel(RpcError.from(reason)));
   const ended = () => {
     if (load) load.inFlight--;
     if (onAbort) signal.removeEventListener('abort', onAbort);
-    options.onTrailer?.(stream.trailer);
+    told(options, stream.trailer);
   };
   return { replies: untilEnd(stream, ended), header: stream.header, trailer: stream.trailer };
+}
+
+/** @throws RpcError for whatever the user's function threw */
+function told({ onTrailer }: CallOptions, trailer: Metadata): void {
+  try {
+    onTrailer?.(trailer);
+  } catch (reason) {
+    throw RpcError.from(reason);
+  }
 }
 
 async function* untilEnd(stream: ReplyStream, ended: () => void): AsyncGenerator<unknown, void> {

@@ -77,9 +77,16 @@ export class UnaryInvocation implements UnaryCall {
   }
 
   #send(routed: Routed): void {
+    // It may have aborted between the first list of nodes and now.
+    if (this.#signal?.aborted) return this.#end(cancelledBy(this.#signal, false));
     this.#routed = routed;
     if (routed.load) routed.load.inFlight++;
-    this.#sent = routed.connection.unary(this);
+    try {
+      this.#sent = routed.connection.unary(this);
+    } catch (reason) {
+      // Its contract forbids it, but a transport may be anybody's.
+      this.done(RpcError.from(reason, Status.INTERNAL), undefined, undefined, undefined);
+    }
   }
 
   done(

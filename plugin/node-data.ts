@@ -1,4 +1,4 @@
-import { parseAddress } from '../rpc/address.js';
+import { isWildcard, parseAddress } from '../rpc/address.js';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
 import { createNode, type Node, type NodeInit } from '../selector/node.js';
@@ -24,7 +24,7 @@ export function createListedNode(init: NodeInit): Node {
   const address = parseAddress(node.address);
   if (address.kind === 'tcp') {
     if (address.port === 0) throw refused(node.address, 'port 0 cannot be called');
-    if (/^[0:.]+$/.test(address.host))
+    if (isWildcard(address))
       throw refused(node.address, 'a wildcard host cannot be called; say which address others reach');
   }
   return node;

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { RpcError } from './error.js';
 import { Status } from './status.js';
 
@@ -7,7 +8,10 @@ export type Address =
   | { readonly kind: 'unix'; readonly path: string };
 
 const HOST = /^[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?$/;
-const IPV6 = /^[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9_.-]{1,32})?$/;
+const ZONE = /^[^%]*(%[A-Za-z0-9_.-]{1,32})?$/;
+const MAX_IPV6_LENGTH = 45 + 33; // With its zone.
+const CONTROL = /\p{Cc}/u;
+const WILDCARD = /^(::ffff:)?[0:.]+$/i;
 const PORT = /^\d{1,5}$/;
 
 /**
@@ -20,8 +24,8 @@ export function parseAddress(text: string): Address {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);
     // The path is copied into sockaddr_un, whose room is 108 bytes with the final NUL.
-    if (path === '' || path.includes('\0') || Buffer.byteLength(path) > 107)
-      throw bad(text, 'a socket path has 1 to 107 bytes');
+    if (path === '' || CONTROL.test(path) || Buffer.byteLength(path) > 107)
+      throw bad(text, 'a socket path has 1 to 107 bytes, none of them a control character');
     return { kind: 'unix', path };
   }
   const colon = text.lastIndexOf(':');
@@ -32,10 +36,11 @@ export function parseAddress(text: string): Address {
   const hostText = text.slice(0, colon);
   if (hostText.startsWith('[') && hostText.endsWith(']')) {
     const host = hostText.slice(1, -1);
-    if (!IPV6.test(host) || !host.includes(':')) throw bad(text, 'no IPv6 address between the brackets');
+    if (host.length > MAX_IPV6_LENGTH || !isIPv6(host) || !ZONE.test(host))
+      throw bad(text, 'no IPv6 address between the brackets');
     return { kind: 'tcp', host, port };
   }
-  if (!HOST.test(hostText))
+  if (!HOST.test(hostText) || hostText.includes('..'))
     throw bad(text, hostText.includes(':') ? 'an IPv6 address needs brackets' : 'not a host name');
   return { kind: 'tcp', host: hostText, port };
 }
@@ -45,6 +50,10 @@ export function formatAddress(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`;
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
+
+/** Whether it means every interface of a machine (`0.0.0.0`, `[::]`), so that one can listen there but not call it. */
+export const isWildcard = (address: Address): boolean =>
+  address.kind === 'tcp' && WILDCARD.test(address.host);
 
 function bad(text: unknown, why: string): RpcError {
   const shown = JSON.stringify(String(text).slice(0, 128));

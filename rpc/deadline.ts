@@ -13,7 +13,7 @@ export const MAX_TIMEOUT_MS = 86_400_000;
  */
 export function deadlineIn(timeoutMs: number): Deadline | undefined {
   if (timeoutMs === Number.POSITIVE_INFINITY) return undefined;
-  if (!(timeoutMs >= 0))
+  if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0))
     throw new RangeError(`timeoutMs: milliseconds from 0, or Infinity, got ${timeoutMs}`);
   return performance.now() + Math.min(timeoutMs, MAX_TIMEOUT_MS);
 }

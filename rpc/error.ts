@@ -1,5 +1,5 @@
 import type { Metadata } from './metadata.js';
-import { Status, type StatusName, statusName } from './status.js';
+import { Status, type StatusName, statusFrom, statusName } from './status.js';
 
 export type RpcErrorOptions = {
   /** What led to this error. Kept for the log, never sent to the peer. */
@@ -26,8 +26,10 @@ export class RpcError extends Error {
   readonly maybeExecuted: boolean;
 
   constructor(code: Status, details: string, options: RpcErrorOptions = {}) {
-    super(`[${statusName(code)}] ${details}`, 'cause' in options ? { cause: options.cause } : undefined);
-    this.code = code;
+    // OK is no error, and what gRPC does not define cannot travel.
+    const known = code === Status.OK ? Status.UNKNOWN : statusFrom(code);
+    super(`[${statusName(known)}] ${details}`, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = known;
     this.details = details;
     this.metadata = options.metadata;
     this.maybeExecuted = options.maybeExecuted ?? true;
@@ -42,8 +44,8 @@ export class RpcError extends Error {
    * a time-out DEADLINE_EXCEEDED, everything else `code`. The original is the `cause`.
    */
   static from(reason: unknown, code: Status = Status.UNKNOWN): RpcError {
-    if (reason instanceof RpcError) return reason;
-    const name = reason instanceof Error ? reason.name : undefined;
+    if (isRpcError(reason)) return reason;
+    const name = nameOf(reason);
     if (name === 'AbortError')
       return new RpcError(Status.CANCELLED, 'cancelled by the caller', { cause: reason });
     if (name === 'TimeoutError')
@@ -52,10 +54,27 @@ export class RpcError extends Error {
   }
 }
 
+/** Like `instanceof`, for something thrown: looking at that may itself throw. */
+export function isRpcError(reason: unknown): reason is RpcError {
+  try {
+    return reason instanceof RpcError;
+  } catch {
+    return false;
+  }
+}
+
+function nameOf(reason: unknown): unknown {
+  try {
+    return reason instanceof Error ? reason.name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** What to print of something thrown, which need not be an Error and may refuse to be printed. */
 export function textOf(reason: unknown): string {
   try {
-    return reason instanceof Error ? reason.message || reason.name : String(reason);
+    return String(reason instanceof Error ? reason.message || reason.name : reason);
   } catch {
     return 'a value that cannot be printed';
   }

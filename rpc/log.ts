@@ -1,3 +1,5 @@
+import { textOf } from './error.js';
+
 /** Where Lictor says what its user ought to know: a warning for what heals itself, an error for what needs a person. */
 export interface Logger {
   warn(message: string, fields?: LogFields): void;
@@ -8,6 +10,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 const MAX_TEXT = 256;
 const MAX_STACK = 2_048;
+/** What JSON leaves as it is and terminals or line readers act on. */
+const UNSAFE = /[\x7f-\x9f\u2028\u2029]/g;
 
 /** One line of JSON per event on stderr. Texts are cut and escaped, since many come from peers and registries. */
 export const stderrLogger: Logger = {
@@ -24,13 +28,23 @@ function write(level: string, message: string, fields: LogFields = {}): void {
     message: cut(message, MAX_TEXT),
   };
   for (const [key, value] of Object.entries(fields)) line[key] = printable(value);
-  process.stderr.write(`${JSON.stringify(line)}\n`);
+  process.stderr.write(`${JSON.stringify(line).replace(UNSAFE, escaped)}\n`);
 }
 
 function printable(value: unknown): unknown {
-  if (value instanceof Error) return cut(value.stack ?? value.message, MAX_STACK);
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return value;
-  return cut(String(value), MAX_TEXT);
+  const stack = stackOf(value);
+  return stack === undefined ? cut(textOf(value), MAX_TEXT) : cut(stack, MAX_STACK);
 }
+
+function stackOf(value: unknown): string | undefined {
+  try {
+    return value instanceof Error && typeof value.stack === 'string' ? value.stack : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 const cut = (text: string, length: number) => (text.length > length ? `${text.slice(0, length)}...` : text);

@@ -8,12 +8,18 @@ const TEXT = /^[\x20-\x7e]*$/;
 
 /** Keys that belong to HTTP/2 and gRPC themselves: a user who set them would break the call or forge its deadline. */
 const RESERVED = new Set([
+  // Not a header's name, but headers are plain objects in many libraries.
+  '__proto__',
   'connection',
   'content-length',
   'content-type',
   'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
   'te',
   'transfer-encoding',
+  'upgrade',
   'user-agent',
 ]);
 const isReserved = (key: string) => RESERVED.has(key) || key.startsWith('grpc-');
@@ -84,7 +90,8 @@ export class Metadata {
 
   /** Adds every value of `other` to this. */
   merge(other: Metadata): this {
-    for (const [key, value] of other) this.#push(key, value);
+    // A copy, since `other` may be this.
+    for (const [key, value] of [...other]) this.#push(key, value);
     return this;
   }
 

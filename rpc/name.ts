@@ -1,9 +1,9 @@
 import { RpcError } from './error.js';
 import { Status } from './status.js';
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+const NAME = /^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
 
-/** Whether a name may be a service's: `[A-Za-z0-9][A-Za-z0-9_.-]*`, at most 128 characters, no `..`. */
+/** Whether a name may be a service's: `A-Z a-z 0-9 _ . -`, 1 to 128 characters, no `..` nor `.` or `-` at an end. */
 export const isServiceName = (name: string): boolean =>
   typeof name === 'string' && name.length <= 128 && NAME.test(name) && !name.includes('..');
 
@@ -16,7 +16,7 @@ export function checkServiceName(name: string): string {
   throw new RpcError(
     Status.INVALID_ARGUMENT,
     `service name ${JSON.stringify(String(name).slice(0, 128))}: up to 128 characters of A-Z a-z 0-9 _ . - are allowed, ` +
-      'a letter or digit first, and no ".."',
+      'a letter or digit first, neither "." nor "-" last, and no ".."',
     { maybeExecuted: false },
   );
 }

@@ -106,7 +106,7 @@ export function defineService<const S extends Specs>(
   options: { serialization?: string } = {},
 ): Service<{ readonly [K in keyof S]: MethodOf<S[K]> }> {
   checkServiceName(name);
-  const methods: Record<string, Method> = {};
+  const methods: Record<string, Method> = Object.create(null);
   const wireNames = new Set<string>();
   for (const [key, method] of Object.entries(specs)) {
     const wireName = method.name ?? key.charAt(0).toUpperCase() + key.slice(1);

@@ -28,4 +28,5 @@ const names = Object.keys(Status) as StatusName[];
 export const statusName = (code: Status): StatusName => names[code] ?? 'UNKNOWN';
 
 /** A number from a peer as a code; what gRPC does not define is UNKNOWN. */
-export const statusFrom = (code: number): Status => (code in names ? (code as Status) : Status.UNKNOWN);
+export const statusFrom = (code: number): Status =>
+  typeof code === 'number' && code in names ? (code as Status) : Status.UNKNOWN;

@@ -25,6 +25,12 @@ export class TimerWheel {
   #tick = 0; // Ticks up to and including this one have been looked at.
   #timer: NodeJS.Timeout | undefined;
   #timerTick = Number.POSITIVE_INFINITY; // When #timer goes off.
+  readonly #now: () => number;
+
+  /** @param now the clock of the deadlines, in milliseconds */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   get size(): number {
     return this.#count;
@@ -33,7 +39,7 @@ export class TimerWheel {
   add(entry: Timed): void {
     if (entry.deadline === undefined || entry.wheelSlot !== undefined) return;
     if (this.#count++ === 0) {
-      this.#tick = Math.floor(performance.now() / TICK_MS);
+      this.#tick = Math.floor(this.#now() / TICK_MS);
       this.#timer?.ref();
     }
     const tick = Math.max(Math.ceil(entry.deadline / TICK_MS), this.#tick + 1);
@@ -60,7 +66,7 @@ export class TimerWheel {
   readonly #turn = () => {
     this.#timer = undefined;
     this.#timerTick = Number.POSITIVE_INFINITY;
-    const now = performance.now();
+    const now = this.#now();
     const last = Math.floor(now / TICK_MS);
     // After a long pause of the process one whole turn sees every slot.
     const from = Math.max(this.#tick + 1, last - SLOTS + 1);
@@ -72,6 +78,7 @@ export class TimerWheel {
       }
     }
     for (const entry of due) {
+      if (entry.wheelSlot === undefined) continue; // Removed by one that was due before it.
       this.remove(entry);
       entry.onDeadline();
     }
@@ -87,7 +94,7 @@ export class TimerWheel {
   #arm(tick: number): void {
     clearTimeout(this.#timer);
     this.#timerTick = tick;
-    this.#timer = setTimeout(this.#turn, Math.max(1, Math.ceil(tick * TICK_MS - performance.now())));
+    this.#timer = setTimeout(this.#turn, Math.max(1, Math.ceil(tick * TICK_MS - this.#now())));
   }
 }
 

@@ -71,7 +71,9 @@ export class ServiceNodes {
       return;
     }
     try {
-      this.#pick = this.#balancer.build(candidates);
+      const pick = this.#balancer.build(candidates);
+      if (typeof pick !== 'function') throw new TypeError(`build() gave ${textOf(pick)} and no function`);
+      this.#pick = pick;
     } catch (reason) {
       this.#pick = () => {
         throw this.#broken(reason);
@@ -82,7 +84,12 @@ export class ServiceNodes {
   /** Undefined when no node is known. */
   pick(context: PickContext): ListedNode | undefined {
     if (!this.#pick) return undefined;
-    const node = this.#pick(context);
+    let node: LiveNode;
+    try {
+      node = this.#pick(context);
+    } catch (reason) {
+      throw this.#broken(reason);
+    }
     if (node instanceof ListedNode) return node;
     throw this.#broken(new TypeError(`it picked ${textOf(node)}, which is not one of its nodes`));
   }

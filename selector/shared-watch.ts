@@ -109,7 +109,7 @@ export class SharedWatch {
   }
 
   #listed(nodes: readonly Node[]): void {
-    if (this.#state.kind === 'stale')
+    if (this.#state.kind === 'stale' || this.#state.kind === 'failed')
       this.#logger.warn('the registry answers again', { service: this.service });
     this.#state = nodes.length > 0 ? { kind: 'ready' } : { kind: 'empty' };
     // A registry that is back mostly says what it said before; then no connection and no balancer has to know.

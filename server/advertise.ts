@@ -1,8 +1,6 @@
-import { type Address, formatAddress, parseAddress } from '../rpc/address.js';
+import { type Address, formatAddress, isWildcard, parseAddress } from '../rpc/address.js';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
-
-const WILDCARDS = new Set(['0.0.0.0', '::', '::0', '0:0:0:0:0:0:0:0']);
 
 /**
  * The address that a registry should list.
@@ -13,7 +11,7 @@ const WILDCARDS = new Set(['0.0.0.0', '::', '::0', '0:0:0:0:0:0:0:0']);
 export function advertised(listening: string, wanted: string | undefined): string {
   const own = parseAddress(listening);
   const address = wanted === undefined ? own : read(wanted, own);
-  if (address.kind === 'tcp' && WILDCARDS.has(address.host)) {
+  if (isWildcard(address)) {
     throw new RpcError(
       Status.FAILED_PRECONDITION,
       `the server listens on ${listening}, which no client can call; say \`advertise\`: the host, or host:port, that clients reach it by`,

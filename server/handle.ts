@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Call, type CallContext, type Reply, streamsReplies, streamsRequests } from '../rpc/call.js';
-import { RpcError } from '../rpc/error.js';
+import { isRpcError, RpcError } from '../rpc/error.js';
 import { compose, type Interceptor } from '../rpc/interceptor.js';
 import type { Logger } from '../rpc/log.js';
 import type { Method } from '../rpc/service.js';
@@ -60,7 +60,8 @@ export class MethodRunner {
     try {
       const result = this.#chain ? this.#throughChain(request, call) : this.#handler(request, call);
       if (isPromise(result)) {
-        result.then(
+        // Not the thenable's own `then`, which may call back twice.
+        Promise.resolve(result).then(
           (reply) => settled(this.#missing(reply), reply),
           (reason) => settled(this.#failed(reason, call)),
         );
@@ -154,11 +155,15 @@ export class MethodRunner {
 
   /** What the client is told. An error that was not written for clients stays in the log, under the id they get. */
   #failed(reason: unknown, call: ServerCall): RpcError {
-    if (reason instanceof RpcError) return reason;
+    if (isRpcError(reason)) return reason;
     // A handler that stops because its signal aborted has not failed.
     if (call.cancelled) return call.cancelled;
     const id = randomUUID().slice(0, 8);
-    this.#logger.error('a handler failed', { method: this.#method.path, id, error: reason });
+    try {
+      this.#logger.error('a handler failed', { method: this.#method.path, id, error: reason });
+    } catch {
+      // A logger that fails must not take the call with it, nor the process.
+    }
     return new RpcError(Status.UNKNOWN, `the handler failed; the server's log has it under ${id}`);
   }
 }

@@ -25,7 +25,7 @@ export type Registered = {
 export function checkImplementation({ service, implementation }: Registered): void {
   checkServiceName(service.name);
   for (const key of Object.keys(service.methods)) {
-    const handler = implementation[key];
+    const handler = own(implementation, key);
     if (handler !== undefined && typeof handler !== 'function') {
       throw new TypeError(`${service.name}: ${key} must be a function, got ${typeof handler}`);
     }
@@ -51,7 +51,7 @@ export function buildRoutes(
     for (const [key, method] of Object.entries(entry.service.methods)) {
       const handler = boundHandler(entry.implementation, key, method);
       const runner = new MethodRunner(entry.service.name, method, handler, interceptors, gate, logger);
-      const wires = new WireMethods(entry, method);
+      const wires = new WireMethods(entry, method, logger);
       routes.set(method.path, {
         kind: method.kind,
         wire: (subtype) => wires.get(subtype),
@@ -64,27 +64,31 @@ export function buildRoutes(
 }
 
 function boundHandler(implementation: Registered['implementation'], key: string, method: Method): AnyHandler {
-  const handler = implementation[key];
-  // What every object inherits is nobody's handler, whatever a method is called.
-  const inherited = key in Object.prototype && !Object.hasOwn(implementation, key);
-  if (typeof handler === 'function' && !inherited) return handler.bind(implementation) as AnyHandler;
+  const handler = own(implementation, key);
+  if (typeof handler === 'function') return handler.bind(implementation) as AnyHandler;
   return () => {
     throw new RpcError(Status.UNIMPLEMENTED, `the server does not implement the method ${method.path}`);
   };
 }
 
+/** What every object inherits is nobody's handler, whatever a method is called. */
+const own = (implementation: Registered['implementation'], key: string): unknown =>
+  key in Object.prototype && !Object.hasOwn(implementation, key) ? undefined : implementation[key];
+
 /** A method in each serialization that clients speak, made when the first one does. */
 class WireMethods {
   readonly #registered: Registered;
   readonly #method: Method;
+  readonly #logger: Logger;
   readonly #bySubtype = new Map<string, WireMethod | RpcError>();
 
-  constructor(registered: Registered, method: Method) {
+  constructor(registered: Registered, method: Method, logger: Logger) {
     this.#registered = registered;
     this.#method = method;
+    this.#logger = logger;
     const { service, serializations } = registered;
     // The service's own serialization must fit its messages, and that shows when the server starts.
-    this.#bySubtype.set('', wireMethod(method, serializationNamed(service.serialization, serializations)));
+    this.#bySubtype.set('', this.#wireIn(serializationNamed(service.serialization, serializations)));
   }
 
   get(subtype: string): WireMethod | RpcError {
@@ -92,11 +96,28 @@ class WireMethods {
     if (known) return known;
     try {
       const serialization = serializationOfSubtype(subtype, this.#registered.serializations);
-      const wire = wireMethod(this.#method, serialization);
+      const wire = this.#wireIn(serialization);
       this.#bySubtype.set(subtype, wire);
       return wire;
     } catch (reason) {
       return RpcError.from(reason, Status.UNIMPLEMENTED);
     }
+  }
+
+  /** A reply that cannot be written is the handler's mistake, which codecs, not knowing their side, call the caller's. */
+  #wireIn(serialization: Serialization): WireMethod {
+    const wire = wireMethod(this.#method, serialization);
+    const encode = (reply: unknown) => {
+      try {
+        return wire.reply.encode(reply);
+      } catch (error) {
+        this.#logger.error('a reply could not be written', { method: this.#method.path, error });
+        throw new RpcError(
+          Status.INTERNAL,
+          `the reply could not be written: ${RpcError.from(error).details}`,
+        );
+      }
+    };
+    return { ...wire, reply: { encode, decode: (bytes) => wire.reply.decode(bytes) } };
   }
 }

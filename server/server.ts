@@ -1,3 +1,4 @@
+import { compressionNamed } from '../codec/compression.js';
 import {
   fromGrpcDefinition,
   type GrpcDefinition,
@@ -7,9 +8,10 @@ import {
 import type { Serialization } from '../codec/serialization.js';
 import type { Plugin, Registration } from '../plugin/plugin.js';
 import { parseAddress } from '../rpc/address.js';
+import { deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
-import { checkLimit } from '../rpc/limit.js';
+import { checkLimit, MAX_TIMER_MS } from '../rpc/limit.js';
 import { type Logger, stderrLogger } from '../rpc/log.js';
 import type { Methods, Service } from '../rpc/service.js';
 import type { Implementation } from '../rpc/signature.js';
@@ -21,7 +23,6 @@ import { advertised } from './advertise.js';
 import { drain } from './drain.js';
 import { Gate } from './gate.js';
 import { Health } from './health.js';
-
 import { buildRoutes, checkImplementation, type Registered } from './router.js';
 import { onSignals } from './signals.js';
 
@@ -67,6 +68,8 @@ export type ServerOptions = {
   logger?: Logger;
 };
 
+const closed = () => new RpcError(Status.FAILED_PRECONDITION, 'the server is closed; make a new one');
+
 /** Answers calls, and is listed in registries while it does. */
 export class Server implements AsyncDisposable {
   readonly #options: ServerOptions;
@@ -80,8 +83,12 @@ export class Server implements AsyncDisposable {
   #serving: Promise<this> | undefined;
   #closing: Promise<void> | undefined;
   #hurry!: () => void;
+  #isHurried = false;
   readonly #hurried = new Promise<void>((resolve) => {
-    this.#hurry = resolve;
+    this.#hurry = () => {
+      this.#isHurried = true;
+      resolve();
+    };
   });
   #forgetSignals = () => {};
 
@@ -91,6 +98,8 @@ export class Server implements AsyncDisposable {
     this.#logger = options.logger ?? stderrLogger;
     this.#engine = engineNamed(options.transport ?? 'grpc-js');
     parseAddress(this.#wantedAddress);
+    compressionNamed(options.compression ?? 'identity');
+    deadlineIn(options.timeoutMs ?? 0);
     for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);
     for (const name of [
       'maxMessageBytes',
@@ -150,8 +159,7 @@ export class Server implements AsyncDisposable {
 
   /** Listens, then starts the plugins: when it resolves, clients can find the server and call it. */
   serve(): Promise<this> {
-    if (this.#closing) throw new RpcError(Status.FAILED_PRECONDITION, 'the server is closed; make a new one');
-    this.#serving ??= this.#serve();
+    this.#serving ??= this.#closing ? Promise.reject(closed()) : this.#serve();
     return this.#serving;
   }
 
@@ -166,12 +174,15 @@ export class Server implements AsyncDisposable {
       compression: compression ?? 'identity',
       logger: this.#logger,
     });
-    if (handleSignals) this.#forgetSignals = onSignals(this, this.#logger);
-    this.#health.serving([...this.#registered.keys()]);
     try {
+      this.#refuseWhenHurried();
+      if (handleSignals) this.#forgetSignals = onSignals(this, this.#logger);
+      this.#health.serving([...this.#registered.keys()]);
       await this.initPlugins();
     } catch (error) {
-      void this.closeNow();
+      // What was opened is closed before the failure is told, so that the next server may have the address.
+      await this.#leave({ drainMs: 0, graceMs: 0 });
+      this.#listener = undefined;
       throw error;
     }
     return this;
@@ -207,6 +218,7 @@ export class Server implements AsyncDisposable {
       this.#registrations.push(
         await plugin.init({ address, services, weight, zone, tags, meta, logger: this.#logger }),
       );
+      this.#refuseWhenHurried();
     }
   }
 
@@ -226,20 +238,32 @@ export class Server implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    // A start under way ends first; that it failed is told by serve().
-    await this.#serving?.catch(() => {});
+    // A start under way ends first, unless there is no time; that it failed is told by serve().
+    await Promise.race([this.#serving?.catch(() => {}), this.#hurried]);
+    const listed = this.#registrations.length > 0;
+    await this.#leave({
+      drainMs: this.#options.drainMs ?? (listed ? 1_000 : 0),
+      graceMs: this.#options.graceMs ?? 10_000,
+    });
+  }
+
+  async #leave(times: { drainMs: number; graceMs: number }): Promise<void> {
     this.#forgetSignals();
     if (!this.#listener) return;
-    const listed = this.#registrations.length > 0;
     await drain({
       health: this.#health,
       registrations: this.#registrations,
       listener: this.#listener,
-      drainMs: this.#options.drainMs ?? (listed ? 1_000 : 0),
-      graceMs: this.#options.graceMs ?? 10_000,
+      drainMs: Math.min(times.drainMs, MAX_TIMER_MS),
+      graceMs: Math.min(times.graceMs, MAX_TIMER_MS),
       hurry: this.#hurried,
       logger: this.#logger,
     });
+  }
+
+  /** A start that `closeNow()` did not wait for ends here. */
+  #refuseWhenHurried(): void {
+    if (this.#isHurried) throw closed();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

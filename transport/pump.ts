@@ -35,7 +35,7 @@ export function pump(source: AsyncIterable<unknown>, sink: Sink): () => void {
     if (stopped) return;
     stopped = true;
     // Not awaited: a generator that waits inside an await answers only when that ends. Its failure concerns nobody now.
-    Promise.resolve(iterator?.return?.()).catch(() => {});
+    (async () => iterator?.return?.())().catch(() => {});
   };
   void run();
   return stop;

@@ -500,6 +500,10 @@ export async function failure(call: Promise<unknown>): Promise<RpcError> {
   return reply.error;
 }
 
+/** The errors of calls that are under way together, so that none is left without somebody who waits for it. */
+export const failures = (...calls: readonly Promise<unknown>[]): Promise<RpcError[]> =>
+  Promise.all(calls.map(failure));
+
 export async function collect<T>(messages: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const message of messages) all.push(message);

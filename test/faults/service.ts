@@ -1,0 +1,4 @@
+import { defineService, unary } from 'lictor';
+
+type N = { n: number };
+export const Faults = defineService('faults.Faults', { work: unary<N, N>() });
