@@ -49,7 +49,7 @@ describe('the demo', () => {
   after(() => rmSync(temporary, { recursive: true }));
 
   test('runs on the embedded registry, and leaves no folder and no server', async () => {
-    const { code, text } = await ended(startDemo(['--registry', 'local']));
+    const { code, text } = await ended(startDemo(['--local']));
     assert.equal(code, 0, text);
     assert.match(text, /registry: local\(\)/);
     assert.match(text, /the registry lists B no more/);
