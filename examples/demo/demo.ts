@@ -7,8 +7,8 @@ import { chooseRegistry } from './registry.js';
 
 const { values } = parseArgs({
   options: {
-    /** `local` for the registry that needs no Consul. @default Consul where there is one */
-    registry: { type: 'string' },
+    /** Uses the registry that needs no Consul, though there may be one. */
+    local: { type: 'boolean', default: false },
     /** How long calls run. */
     seconds: { type: 'string', default: '9' },
   },
@@ -21,7 +21,7 @@ process.stdout.on('error', () => interrupted.abort());
 
 const display = createDisplay(process.stdout);
 try {
-  await using registry = await chooseRegistry(values.registry, interrupted.signal);
+  await using registry = await chooseRegistry(values.local, interrupted.signal);
   display.event(`registry: ${registry.name}`);
   display.event(`          ${registry.why}`);
   const wrong = await play(registry, Number(values.seconds) * 1_000, display, interrupted.signal);

@@ -25,8 +25,8 @@ export const openRegistry = ([kind, place = '', prefix = '']: readonly string[])
   kind === 'consul' ? consul({ address: place, prefix }) : local({ folder: place });
 
 /** Consul when there is one, else the registry that Lictor brings along. */
-export async function chooseRegistry(wanted: string | undefined, signal: AbortSignal): Promise<DemoRegistry> {
-  if (wanted === 'local') return localRegistry('it was asked for');
+export async function chooseRegistry(onlyLocal: boolean, signal: AbortSignal): Promise<DemoRegistry> {
+  if (onlyLocal) return localRegistry('asked for with --local');
   const found = await findConsul(signal);
   if (found.kind === 'none') return localRegistry(found.why);
   const { address } = found;

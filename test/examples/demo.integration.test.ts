@@ -21,15 +21,17 @@ function startDemo(
   });
 }
 
-/** Its output when it has ended; `onText` gets what there is at each step. */
+/** Its output when it has ended. It is sent a signal, once, when it has printed a text. */
 async function ended(
   demo: ChildProcess,
-  onText = (_: string) => {},
-): Promise<{ code: number; text: string }> {
+  interruption?: { signal: NodeJS.Signals; at: string },
+): Promise<{ code: number | null; text: string }> {
   let text = '';
+  let sent = false;
   demo.stdout?.on('data', (data) => {
     text += data;
-    onText(text);
+    if (sent || !interruption || !text.includes(interruption.at)) return;
+    sent = demo.kill(interruption.signal);
   });
   const [code] = await once(demo, 'close');
   return { code, text };
@@ -47,7 +49,7 @@ describe('the demo', () => {
   after(() => rmSync(temporary, { recursive: true }));
 
   test('runs on the embedded registry, and leaves no folder and no server', async () => {
-    const { code, text } = await ended(startDemo(['--registry', 'local']));
+    const { code, text } = await ended(startDemo(['--local']));
     assert.equal(code, 0, text);
     assert.match(text, /registry: local\(\)/);
     assert.match(text, /the registry lists B no more/);
@@ -69,7 +71,7 @@ describe('the demo', () => {
   test('leaves no key behind when it is interrupted', async () => {
     await using agent = await startConsul();
     const demo = startDemo([], { CONSUL_HTTP_ADDR: agent.address });
-    const { code, text } = await ended(demo, (text) => text.includes('KILLED') && demo.kill('SIGINT'));
+    const { code, text } = await ended(demo, { signal: 'SIGINT', at: 'KILLED' });
     assert.equal(code, 130, text);
     assert.deepEqual(await agent.request('GET', '/kv/?keys'), []);
   });
@@ -80,7 +82,7 @@ describe('the demo', () => {
       CONSUL_BIN: await consulBinary(),
     };
     const demo = startDemo([], environment);
-    const { text } = await ended(demo, (text) => text.includes('servers:') && demo.kill('SIGKILL'));
+    const { text } = await ended(demo, { signal: 'SIGKILL', at: 'servers:' });
     assert.match(text, /started one for this run/);
     for (const address of addressesOf(text)) {
       while (await answers(address)) await new Promise((resolve) => setTimeout(resolve, 50));

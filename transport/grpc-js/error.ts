@@ -6,10 +6,21 @@ import { fromGrpc } from './metadata.js';
 /** Details of grpc-js for calls that never had a connection. Every other text counts as "may have run". */
 const NEVER_SENT = /^(No connection established|Channel closed before call started|Name resolution failed)/;
 
+/** The text of grpc-js for calls whose connection broke; it does not say to whom. */
+const DROPPED = 'Connection dropped';
+
 export function errorFrom(status: StatusObject, address: string): RpcError {
   const code = statusFrom(status.code);
   const neverSent = code === Status.UNAVAILABLE && NEVER_SENT.test(status.details);
-  return new RpcError(code, neverSent ? `no connection to ${address}: ${status.details}` : status.details, {
+  const dropped = code === Status.UNAVAILABLE && status.details === DROPPED;
+  // A note on the resolution is announced even when there is none.
+  const details = status.details.replace(/\.? Resolution note: $/, '');
+  const text = neverSent
+    ? `no connection to ${address}: ${details}`
+    : dropped
+      ? `the connection to ${address} was lost during the call`
+      : status.details;
+  return new RpcError(code, text, {
     metadata: fromGrpc(status.metadata),
     maybeExecuted: !neverSent,
   });
