@@ -13,24 +13,28 @@ const nodes = new Map<string, LiveNode>();
 const inTurn = roundRobin();
 let phase: Phase = 'before';
 let stopped = false;
+let victim: string | undefined; // The address of the server that was killed.
 
 // A balancer may stand around another: this one picks as round robin does, and takes notes.
 const watched: Balancer = {
   name: 'watched round robin',
   build(live) {
+    noticeDeath(live);
     for (const node of live) {
       if (phase === 'killed' && !nodes.has(node.node.address)) phase = 'joined';
       nodes.set(node.node.address, node);
     }
-    const pick = inTurn.build(live);
-    return (context) => {
-      const picked = pick(context);
-      const { address } = picked.node;
-      tally.peak[address] = Math.max(tally.peak[address] ?? 0, picked.inFlight + 1);
-      return picked;
-    };
+    return inTurn.build(live);
   },
 };
+
+/** A node that may be picked no more is left out of `live`: its connection has broken. */
+function noticeDeath(live: readonly LiveNode[]): void {
+  const dead = victim === undefined ? undefined : nodes.get(victim);
+  if (!dead || tally.underWay !== undefined || live.includes(dead)) return;
+  tally.underWay = dead.inFlight;
+  report({ kind: 'killed', underWay: dead.inFlight });
+}
 
 await using client = new Client({ resolver: openRegistry(registry), balancer: watched, timeoutMs: 2_000 });
 const greeter = client.service(Greeter);
@@ -54,8 +58,8 @@ process.on('message', (order: Order) => {
   switch (order.kind) {
     case 'kill':
       phase = 'killed';
+      victim = order.address;
       process.kill(order.pid, 'SIGKILL');
-      report({ kind: 'killed', underWay: nodes.get(order.address)?.inFlight ?? 0 });
       break;
     case 'stop':
       stopped = true;

@@ -38,7 +38,7 @@ export async function play(
   client.order({ kind: 'kill', pid: b.child.pid ?? 0, address: b.address });
   const { underWay } = await client.next('killed');
   killed = b.name;
-  display.event(`B KILLED (SIGKILL) with ${underWay} calls under way on it`);
+  display.event(`B KILLED (SIGKILL): its connection broke with ${underWay} calls under way`);
   await pause(0.1);
   const stays = (await listed(registry, signal)).includes(b.address);
   display.event(

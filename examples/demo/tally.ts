@@ -11,15 +11,15 @@ export type Tally = {
   readonly failures: Record<string, number>;
   /** By the name of the server. */
   readonly answers: Readonly<Record<Phase, Record<string, number>>>;
-  /** The most calls that were ever under way at once, by address. */
-  readonly peak: Record<string, number>;
+  /** Calls under way on the killed server when its connection broke; undefined before that. */
+  underWay: number | undefined;
 };
 
 export const emptyTally = (): Tally => ({
   calls: 0,
   failures: {},
   answers: { before: {}, killed: {}, joined: {} },
-  peak: {},
+  underWay: undefined,
 });
 
 export const add = (counts: Record<string, number>, key: string): void => {
@@ -33,10 +33,11 @@ export const sum = (counts: Counts): number =>
 export type Report =
   /** Every tenth of a second. */
   | { readonly kind: 'progress'; readonly tally: Tally }
+  /** The killed server's connection has broken. */
   | { readonly kind: 'killed'; readonly underWay: number }
   | { readonly kind: 'done'; readonly tally: Tally };
 
 /** From the demo to the client. */
 export type Order =
-  /** The client kills the server, between two calls, so that it knows of each call whether it began before. */
+  /** The client kills the server, so that it knows what was under way when the connection broke. */
   { readonly kind: 'kill'; readonly pid: number; readonly address: string } | { readonly kind: 'stop' };

@@ -44,7 +44,7 @@ describe('whenDone', () => {
     const failed = (async () => {
       for await (const _ of watch(three(true)));
     })();
-    await assert.rejects(failed, { code: Status.UNKNOWN, details: 'half-way' });
+    await assert.rejects(failed, { message: 'half-way' });
     assert.equal((told[2] as RpcError | undefined)?.details, 'half-way');
     assert.equal(told.length, 3);
   });
