@@ -9,7 +9,7 @@ import type { Serialization } from './serialization.js';
  * MessagePack. Numbers stay numbers and bigints stay bigints (64 bits): whole numbers beyond 32 bits travel as
  * floats, the int64 and uint64 formats are only for bigints, and what other languages send in them arrives as bigint.
  * Dates travel as timestamps, bytes as they are (a decoded one is a view of the message), undefined properties not at
- * all; an undefined message arrives as null. Other extension types, nesting beyond 64 and the key `__proto__` are refused.
+ * all; an undefined message arrives as null, and -0 as 0, as in JSON. Other extension types, nesting beyond 64 and the key `__proto__` are refused.
  */
 export const msgpack: Serialization = {
   name: 'msgpack',

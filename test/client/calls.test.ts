@@ -155,6 +155,34 @@ for (const transport of [undefined, 'grpc-js'] as const) {
       assert.deepEqual(await other.api.one({ n: 1 }), { n: 2 });
     });
 
+    test('pass on each reply of a stream when it comes, not when the stream ends', LIMIT, async () => {
+      await using it = await start([(call, next) => next(call)], transport);
+      const Silent = defineService('calls.Silent', { chat: bidi<N, N>() });
+      await using silent = await pair(
+        Silent,
+        { chat: (requests) => requests },
+        { client: { interceptors: [(call, next) => next(call)] }, ...(transport ? { transport } : {}) },
+      );
+      for (const chat of [it.api.chat, silent.api.chat]) {
+        let answer = () => {};
+        async function* requests() {
+          for (let n = 0; n < 3; n++) {
+            const answered = new Promise<void>((resolve) => {
+              answer = resolve;
+            });
+            yield { n };
+            await answered;
+          }
+        }
+        const seen: number[] = [];
+        for await (const { n } of chat(requests())) {
+          seen.push(n);
+          answer();
+        }
+        assert.deepEqual(seen, [0, 1, 2]);
+      }
+    });
+
     test('see failures as RpcErrors', LIMIT, async () => {
       const seen: unknown[] = [];
       const look: Interceptor = (call, next) =>

@@ -225,7 +225,8 @@ export function transportContract(contract: TransportContract): void {
 
     check('a unary call ends at its deadline, and its handler is told', async ({ probe, seen }) => {
       const aborted = new Promise<void>((resolve) => (seen.onAbort = resolve));
-      const error = await failure(probe.hang({ text: '' }, { timeoutMs: 60 }));
+      await probe.echo({ text: 'connected, so that the time is the handler’s' });
+      const error = await failure(probe.hang({ text: '' }, { timeoutMs: 200 }));
       assert.equal(error.code, Status.DEADLINE_EXCEEDED);
       await aborted;
       assert.equal(seen.aborted.length, 1);

@@ -13,8 +13,14 @@ const WAITED = /waiting for /i;
 /** The text of grpc-js for calls whose connection broke; it does not say to whom. */
 const DROPPED = 'Connection dropped';
 
+/** Details of grpc-js for a stream that was reset as cancelled, though not from this side: a server that was cut off. */
+const RESET = 'Call cancelled';
+
+/** For a call that was not cancelled from this side. */
 export function errorFrom(status: StatusObject, address: string): RpcError {
   const code = statusFrom(status.code);
+  if (code === Status.CANCELLED && status.details === RESET)
+    return new RpcError(Status.UNAVAILABLE, `the server at ${address} dropped the call`);
   const neverSent = code === Status.UNAVAILABLE && NEVER_SENT.test(status.details);
   const dropped = code === Status.UNAVAILABLE && status.details === DROPPED;
   // A note on the resolution is announced even when there is none.

@@ -2,10 +2,10 @@ import { Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryDa
 import { formatAddress, parseAddress } from '../../rpc/address.js';
 import { listenError } from '../listen-error.js';
 import type { Listener, ListenOptions, Route } from '../transport.js';
-import { exposeContentType } from './content-type.js';
 import { serverCredentials } from './credentials.js';
 import { GrpcIncomingStream, GrpcIncomingUnary } from './incoming.js';
 import { serverOptions } from './options.js';
+import { wrapRequestHeaders } from './request-headers.js';
 
 /** A grpc-js server for the routes. */
 export async function listen(options: ListenOptions): Promise<Listener> {
@@ -15,7 +15,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     );
   }
   const server = new Server(serverOptions(options));
-  exposeContentType(server);
+  wrapRequestHeaders(server);
   for (const [path, route] of options.routes) {
     if (route.kind === 'unary') server.register(path, unary(route), identity, identity, 'unary');
     // On the wire the other kinds are one: requests one way, replies the other.

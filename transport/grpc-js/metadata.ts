@@ -10,11 +10,27 @@ export function fromGrpc(source: GrpcMetadata): Metadata {
 }
 
 export function toGrpc(source: Metadata | undefined, target = new GrpcMetadata()): GrpcMetadata {
-  if (source)
-    for (const [key, value] of source)
-      target.add(key, typeof value === 'string' ? value : Buffer.from(value));
+  if (!source) return target;
+  for (const [key, value] of source) {
+    if (typeof value !== 'string') target.add(key, Buffer.from(value));
+    else if (ONCE.has(key) && target.get(key).length > 0) target.set(key, `${target.get(key)[0]}, ${value}`);
+    else target.add(key, value);
+  }
   return target;
 }
+
+/**
+ * Node's HTTP/2 throws for two of these, upon which grpc-js gives up its connection, makes another and tries again until
+ * the deadline. One line with a comma means the same (RFC 9110, 5.3).
+ */
+const ONCE = new Set(
+  [
+    'access-control-allow-credentials access-control-max-age access-control-request-method age authorization',
+    'content-encoding content-language content-location content-md5 content-range date dnt etag expires from',
+    'if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location max-forwards',
+    'proxy-authorization range referer retry-after tk upgrade-insecure-requests x-content-type-options',
+  ].flatMap((line) => line.split(' ')),
+);
 
 const CONTENT_TYPE = 'content-type';
 

@@ -52,7 +52,10 @@ export class MemoryStream extends MemoryCall {
       this.#compression = compression;
       const requests = decoded(this.#requests, wire.request, this.link.options.compression, maxMessageBytes);
       this.#stopReplies = pump(route.stream(this, requests), {
-        write: (message) => this.#replies.write(wire.reply.encode(message).slice()),
+        write: (message) => {
+          this.#resolveHeader(new Metadata()); // A reply shows that no header comes any more.
+          return this.#replies.write(wire.reply.encode(message).slice());
+        },
         end: () => this.finish(undefined),
         fail: (reason) => this.finish(overTheWire(reason, this.trailer)),
       });
