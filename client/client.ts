@@ -23,7 +23,7 @@ import type { Balancer } from '../selector/balancer.js';
 import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
-import type { ClientTls } from '../transport/tls.js';
+import { type ClientTls, checkTls } from '../transport/tls.js';
 import type { CompressionName, Engine } from '../transport/transport.js';
 import { wireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
@@ -83,6 +83,7 @@ export class Client implements AsyncDisposable {
     compressionNamed(options.compression ?? 'identity');
     const balancer = balancerNamed(options.balancer ?? 'roundRobin');
     const { resolver, tls } = options;
+    checkTls(tls);
     this.#selector =
       resolver &&
       new Selector({ resolver, balancer, logger, onGone: (address) => this.#connections.drop(address) });

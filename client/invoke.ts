@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Call, type CallOptions, type Reply, streamsReplies, streamsRequests } from '../rpc/call.js';
 import { type Deadline, deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
@@ -12,6 +13,8 @@ import { UnaryInvocation } from './unary.js';
 
 const NO_OPTIONS: CallOptions = Object.freeze({});
 const NEVER = new AbortController().signal;
+// Interceptors of any number of calls may listen to it.
+setMaxListeners(0, NEVER);
 
 export type InvokerOptions = {
   readonly routing: Routing;

@@ -39,7 +39,10 @@ export interface CallInfo {
   readonly metadata: Metadata;
   /** On the clock of `performance.now()`; undefined when there is none. */
   readonly deadline: Deadline | undefined;
-  /** Aborts when the call is cancelled, its deadline passes or its connection is lost. */
+  /**
+   * On the server it aborts when the call is cancelled, its deadline passes or its connection is lost; on the client
+   * it is the caller's own, and one that never aborts when there is none.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -22,7 +22,9 @@ const RESERVED = new Set([
   'upgrade',
   'user-agent',
 ]);
-const isReserved = (key: string) => RESERVED.has(key) || key.startsWith('grpc-');
+/** Of gRPC's own keys the one that is the application's: the details of an error, as other languages send them. */
+const STATUS_DETAILS = 'grpc-status-details-bin';
+const isReserved = (key: string) => RESERVED.has(key) || (key.startsWith('grpc-') && key !== STATUS_DETAILS);
 
 /**
  * Key-value pairs that travel beside a call: header and trailer.

@@ -14,11 +14,19 @@ export type DrainOptions = {
   readonly logger: Logger;
 };
 
+/** A registry that does not answer does not keep a server from closing. */
+const DEREGISTER_MS = 10_000;
+
 /** The order in which a server leaves: every client hears of it before a call of its could be refused. */
 export async function drain(options: DrainOptions): Promise<void> {
   const { health, listener, drainMs, graceMs, hurry } = options;
   health.notServing();
-  await Promise.race([deregister(options), hurry]);
+  let isListed = true;
+  const deregistered = deregister(options).then(() => {
+    isListed = false;
+  });
+  await pause(DEREGISTER_MS, Promise.race([deregistered, hurry]));
+  if (isListed) options.logger.warn('the registry still lists this server, which closes all the same');
   await pause(drainMs, hurry);
   health.end();
   const closed = listener.close(graceMs);

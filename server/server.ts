@@ -17,7 +17,7 @@ import type { Methods, Service } from '../rpc/service.js';
 import type { Implementation } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
-import type { ServerTls } from '../transport/tls.js';
+import { checkTls, type ServerTls } from '../transport/tls.js';
 import type { CompressionName, Engine, Listener } from '../transport/transport.js';
 import { advertised } from './advertise.js';
 import { drain } from './drain.js';
@@ -99,6 +99,7 @@ export class Server implements AsyncDisposable {
     this.#engine = engineNamed(options.transport ?? 'grpc-js');
     parseAddress(this.#wantedAddress);
     compressionNamed(options.compression ?? 'identity');
+    checkTls(options.tls);
     deadlineIn(options.timeoutMs ?? 0);
     for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);
     for (const name of [

@@ -15,6 +15,22 @@ export type ClientTls = {
   serverName?: string;
 };
 
+/**
+ * Checks what can be checked before a connection is made.
+ * @throws TypeError for half of a certificate, or PEM that is none
+ */
+export function checkTls(tls: ClientTls | ServerTls | undefined): void {
+  if (!tls) return;
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    throw new TypeError('tls: cert and key go together, one of them is missing');
+  }
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const pem = tls[name];
+    if (pem === undefined || pem.includes('-----BEGIN ')) continue;
+    throw new TypeError(`tls.${name}: PEM is wanted ("-----BEGIN ..."), not the name of a file`);
+  }
+}
+
 /** What a server shows, and whom it lets in. TLS 1.2 is the floor. */
 export type ServerTls = {
   cert: Pem;

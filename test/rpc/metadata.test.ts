@@ -146,4 +146,10 @@ describe('metadata that a peer sends', () => {
     assert.equal(metadata.get('a'), 'caf\u00e9\t');
     assert.deepEqual(metadata.getBinary('b-bin'), bytes);
   });
+
+  test('the details of an error, which gRPC keeps under a key of its own, are the application’s', () => {
+    const metadata = new Metadata().set('grpc-status-details-bin', new Uint8Array([8, 5]));
+    metadata.addReceived('grpc-status-details-bin', new Uint8Array([1]));
+    assert.equal(metadata.getAll('grpc-status-details-bin').length, 2);
+  });
 });

@@ -7,8 +7,6 @@ const MIN_VERSION = 'TLSv1.2';
 export function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
   if (!tls) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls;
-  if ((cert === undefined) !== (key === undefined))
-    throw new TypeError('tls: cert and key go together, one of them is missing');
   const context = createSecureContext({
     minVersion: MIN_VERSION,
     ...(ca === undefined ? {} : { ca }),
