@@ -6,6 +6,7 @@ import type { Display } from './display.js';
 import { createLiveLine } from './live.js';
 import { type DemoRegistry, openRegistry } from './registry.js';
 import { problems, type Role, summary } from './report.js';
+import { PHASES, type Tally } from './tally.js';
 
 const CALLERS = 12;
 
@@ -29,10 +30,24 @@ export async function play(
   const servers = ['A', 'B', 'C'];
   const line = createLiveLine();
   let killed: string | undefined;
+  let onProgress = (_: Tally) => {};
   const client = cluster.startClient(CALLERS, (report) => {
-    if (report.kind === 'progress') display.progress(line(report.tally, servers, killed));
+    if (report.kind !== 'progress') return;
+    display.progress(line(report.tally, servers, killed));
+    onProgress(report.tally);
   });
+  /** A busy machine may take long to start a process, so what is shown next waits for its answers. */
+  const answersOf = (names: readonly string[]) =>
+    Promise.race([
+      new Promise<void>((resolve) => {
+        onProgress = ({ answers }) => {
+          if (names.every((name) => PHASES.some((phase) => answers[phase][name]))) resolve();
+        };
+      }),
+      client.next('done'), // Rejects when the client ends.
+    ]);
   display.event(`client: ${CALLERS} calls under way at any time, in turn over all servers`);
+  await answersOf(servers);
   await pause(0.3);
 
   client.order({ kind: 'kill', pid: b.child.pid ?? 0, address: b.address });
@@ -50,6 +65,7 @@ export async function play(
   const d = await cluster.startServer('D');
   servers.push('D');
   display.event(`D JOINED at ${d.address}: listed, and called from now on`);
+  await answersOf([d.name]);
   await pause(0.4);
 
   client.order({ kind: 'stop' });

@@ -45,7 +45,7 @@ const answers = (address: string) =>
     (error: Error) => !String(error.cause).includes('ECONNREFUSED'),
   );
 
-describe('the demo', () => {
+describe('the demo', { timeout: 180_000 }, () => {
   after(() => rmSync(temporary, { recursive: true }));
 
   test('runs on the embedded registry, and leaves no folder and no server', async () => {
