@@ -9,6 +9,7 @@ import { chooseTests, readArguments, type TestChoice } from './test-files.js';
 // LICTOR_NODE names another node binary to run them with.
 
 const tests = join('dist', 'test');
+const LIMIT_MS = 15 * 60_000;
 
 function run(choice: TestChoice): void {
   const all = existsSync(join(root, tests)) ? readdirSync(join(root, tests), { recursive: true }) : [];
@@ -44,6 +45,11 @@ function run(choice: TestChoice): void {
     if (signal) console.error(`the tests were ended by ${signal}`);
     process.exitCode = code ?? 1;
   });
+  // A failed test may leave behind what keeps its process alive; that must not look like a run that goes on.
+  setTimeout(() => {
+    console.error(`the tests took more than ${LIMIT_MS / 60_000} minutes, and are ended`);
+    child.kill('SIGTERM');
+  }, LIMIT_MS).unref();
   // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone does not.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
 }

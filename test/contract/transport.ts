@@ -38,6 +38,7 @@ export type Seen = {
   produced: number;
   consumed: number;
   completed: number;
+  started: number;
 };
 
 export function probe(seen: Seen): Implementation<typeof Probe.methods> {
@@ -64,6 +65,7 @@ export function probe(seen: Seen): Implementation<typeof Probe.methods> {
     },
     hang: (_, { signal }) => {
       watch(signal);
+      seen.started++;
       return new Promise(() => {});
     },
     told: (_, { signal }) => {
@@ -241,7 +243,9 @@ export function transportContract(contract: TransportContract): void {
       const aborted = new Promise<void>((resolve) => (seen.onAbort = resolve));
       const controller = new AbortController();
       const call = failure(probe.hang({ text: '' }, { signal: controller.signal }));
-      setTimeout(() => controller.abort(), 50);
+      // Not before the handler has begun, which is the one to be told.
+      await until(() => seen.started === 1);
+      controller.abort();
       assert.equal((await call).code, Status.CANCELLED);
       await aborted;
       assert.deepEqual(seen.aborted, ['CANCELLED']);
@@ -460,7 +464,7 @@ const clientOf = (client: Client) => client.service(Probe);
 
 async function start(contract: TransportContract, options: SetupOptions): Promise<Setup> {
   const transport = contract.transport();
-  const seen: Seen = { aborted: [], onAbort: () => {}, produced: 0, consumed: 0, completed: 0 };
+  const seen: Seen = { aborted: [], onAbort: () => {}, produced: 0, consumed: 0, completed: 0, started: 0 };
   const server = new Server({
     graceMs: 0,
     logger: silentLogger,
