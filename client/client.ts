@@ -33,33 +33,33 @@ import { Routing } from './routing.js';
 
 export type ClientOptions = {
   /** Where nodes come from: `consul(...)`, `local()`, `fixed([...])`. */
-  resolver?: Resolver;
+  resolver?: Resolver | undefined;
   /** One address to call, without a resolver; a call's own `target` overrides it. */
-  target?: string;
+  target?: string | undefined;
   /** How a node is picked: a name, or a Balancer. @default 'roundRobin' */
-  balancer?: BalancerName | Balancer;
+  balancer?: BalancerName | Balancer | undefined;
   /** @default 'grpc-js' */
-  transport?: EngineName | Engine;
-  tls?: ClientTls;
+  transport?: EngineName | Engine | undefined;
+  tls?: ClientTls | undefined;
   /** The time of a unary call that says none; streams have none unless they say one. Infinity for no limit. @default 10,000 */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Stand around every call; the first is the outermost. */
-  interceptors?: readonly Interceptor[];
+  interceptors?: readonly Interceptor[] | undefined;
   /** Tracing, outside of the interceptors. */
-  plugins?: readonly TracingPlugin[];
+  plugins?: readonly TracingPlugin[] | undefined;
   /** Compression of requests. @default 'identity' */
-  compression?: CompressionName;
+  compression?: CompressionName | undefined;
   /** The largest message sent or taken. @default 4 MiB */
-  maxMessageBytes?: number;
+  maxMessageBytes?: number | undefined;
   /** How long calls in flight may still take when the client closes, or their node has left. @default 10,000 */
-  graceMs?: number;
+  graceMs?: number | undefined;
   /** @default one line of JSON per event on stderr */
-  logger?: Logger;
+  logger?: Logger | undefined;
 };
 
 export type ServiceOptions = {
   /** What messages travel as, by name or as a value. @default the service's own */
-  serialization?: string | Serialization;
+  serialization?: string | Serialization | undefined;
 };
 
 const MAX_PATHS = 1_000;
@@ -81,6 +81,7 @@ export class Client implements AsyncDisposable {
     checkLimit('graceMs', options.graceMs, 0);
     checkLimit('maxMessageBytes', options.maxMessageBytes, 1);
     compressionNamed(options.compression ?? 'identity');
+    checkParts(options);
     const balancer = balancerNamed(options.balancer ?? 'roundRobin');
     const { resolver, tls } = options;
     checkTls(tls);
@@ -179,5 +180,16 @@ export class Client implements AsyncDisposable {
     // Paths may come from outside; what one process calls by path is few.
     if (this.#byPath.size < MAX_PATHS) this.#byPath.set(path, bound);
     return bound;
+  }
+}
+
+/** What the compiler refuses, and a program without types would learn only from its first call. */
+function checkParts({ resolver, plugins }: ClientOptions): void {
+  if (resolver !== undefined && typeof resolver?.watch !== 'function') {
+    throw new TypeError('resolver: a resolver is wanted, such as consul(...), local() or fixed([...])');
+  }
+  for (const plugin of plugins ?? []) {
+    if (plugin?.kind !== 'tracing')
+      throw new TypeError('plugins: a client takes tracing plugins; a registry is its resolver');
   }
 }

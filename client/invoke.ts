@@ -89,7 +89,7 @@ export class Invoker {
       this.#chains.set(method, chain);
     }
     const kind = method.wire.method.kind;
-    return chain({
+    const reply = chain({
       side: 'client',
       service: method.service,
       method: method.wire.method,
@@ -99,6 +99,10 @@ export class Invoker {
       signal: options.signal ?? NEVER,
       message,
       options,
+    });
+    // Whatever an interceptor throws, a caller gets the one error of calls.
+    return reply.catch((reason: unknown) => {
+      throw RpcError.from(reason);
     });
   }
 

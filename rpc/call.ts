@@ -7,24 +7,24 @@ import { Status } from './status.js';
 /** What one call may ask for; everything is optional. */
 export type CallOptions = {
   /** How long the call may take, in milliseconds; Infinity for no limit. @default the client's `timeoutMs` for unary calls, none for streams */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Cancels the call when it aborts. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Sent with the request. */
-  metadata?: MetadataInit;
+  metadata?: MetadataInit | undefined;
   /** Calls with the same key go to the same node under a balancer that hashes (`consistentHash`). */
-  hashKey?: string;
+  hashKey?: string | undefined;
   /** Calls this address (`host:port`) and asks no resolver. */
-  target?: string;
+  target?: string | undefined;
   /** Told the metadata that comes before the reply, when the server sent any. */
-  onHeader?: (header: Metadata) => void;
+  onHeader?: ((header: Metadata) => void) | undefined;
   /** Told the metadata that comes after the reply, also when the call fails. */
-  onTrailer?: (trailer: Metadata) => void;
+  onTrailer?: ((trailer: Metadata) => void) | undefined;
 };
 
 /** Who is at the other end. */
 export interface Peer {
-  /** `host:port`, or the path of a unix socket. */
+  /** `host:port`, or `unix` for a client of a unix socket. */
   readonly address: string;
   /** With mutual TLS, whom the verified client certificate names. */
   readonly certificate?: { readonly commonName?: string; readonly subjectAltNames: readonly string[] };

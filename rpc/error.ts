@@ -1,13 +1,13 @@
-import type { Metadata } from './metadata.js';
+import { Metadata, type MetadataInit } from './metadata.js';
 import { Status, type StatusName, statusFrom, statusName } from './status.js';
 
 export type RpcErrorOptions = {
   /** What led to this error. Kept for the log, never sent to the peer. */
-  cause?: unknown;
+  cause?: unknown | undefined;
   /** Trailing metadata: sent to the client when a handler throws, received from the server by a client. */
-  metadata?: Metadata;
+  metadata?: MetadataInit | undefined;
   /** Whether a server may have run the call. @default true */
-  maybeExecuted?: boolean;
+  maybeExecuted?: boolean | undefined;
 };
 
 /**
@@ -30,8 +30,8 @@ export class RpcError extends Error {
     const known = code === Status.OK ? Status.UNKNOWN : statusFrom(code);
     super(`[${statusName(known)}] ${details}`, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = known;
-    this.details = details;
-    this.metadata = options.metadata;
+    this.details = String(details);
+    this.metadata = options.metadata ? Metadata.from(options.metadata) : undefined;
     this.maybeExecuted = options.maybeExecuted ?? true;
   }
 

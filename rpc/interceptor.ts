@@ -13,6 +13,7 @@ export type Next = (call: Call) => Promise<Reply>;
  *       return reply;
  *     };
  *
+ * The call's deadline and signal end what `next` does; an interceptor that waits by itself bounds its own waiting.
  * A failed call rejects with an RpcError; the failure of a stream comes while it is iterated (see `whenDone`).
  * Passing on a call of its own: `next({ ...call, message: changed })`.
  */

@@ -1,10 +1,14 @@
 import type { CallContext, Peer } from '../rpc/call.js';
 import { type Deadline, deadlineExceeded, remainingMs } from '../rpc/deadline.js';
-import type { RpcError } from '../rpc/error.js';
+import { RpcError } from '../rpc/error.js';
 import { Metadata } from '../rpc/metadata.js';
 import type { Method } from '../rpc/service.js';
+import { Status } from '../rpc/status.js';
 import { type Timed, wheel } from '../rpc/timer-wheel.js';
 import type { IncomingCall } from '../transport/transport.js';
+
+/** What every gRPC client takes; more would break its connection, and with it the calls of others. */
+export const MAX_RESPONSE_METADATA_BYTES = 16 * 1024;
 
 /** One call in a server: the handler's context, and what the server itself keeps of the call. */
 export class ServerCall implements CallContext, Timed {
@@ -65,6 +69,7 @@ export class ServerCall implements CallContext, Timed {
 
   sendHeader(): void {
     if (this.#headerSent) return;
+    checkSize('header', this.header);
     this.#headerSent = true;
     this.#incoming.sendHeader(this.header);
   }
@@ -77,6 +82,7 @@ export class ServerCall implements CallContext, Timed {
   /** At the end of the call, before its status is sent. */
   ended(): void {
     wheel.remove(this);
+    if (this.#trailer) checkSize('trailer', this.#trailer);
     this.#incoming.trailer = this.#trailer;
   }
 
@@ -94,4 +100,13 @@ export class ServerCall implements CallContext, Timed {
       ),
     );
   }
+}
+
+/** @throws RpcError INTERNAL */
+function checkSize(what: string, metadata: Metadata): void {
+  if (metadata.sizeBytes <= MAX_RESPONSE_METADATA_BYTES) return;
+  throw new RpcError(
+    Status.INTERNAL,
+    `the ${what} of the reply has ${metadata.sizeBytes} bytes, at most ${MAX_RESPONSE_METADATA_BYTES} are sent`,
+  );
 }

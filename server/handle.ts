@@ -7,7 +7,7 @@ import type { Method } from '../rpc/service.js';
 import { single } from '../rpc/single.js';
 import { Status } from '../rpc/status.js';
 import type { IncomingCall, IncomingUnary } from '../transport/transport.js';
-import { ServerCall } from './context.js';
+import { MAX_RESPONSE_METADATA_BYTES, ServerCall } from './context.js';
 import type { Gate } from './gate.js';
 
 /** A handler with its types gone: what it takes and gives follows from the method's kind. */
@@ -46,10 +46,14 @@ export class MethodRunner {
     const answer = (error: RpcError | undefined, reply?: unknown) => {
       if (answered) return;
       answered = true;
-      if (!error) call.headerIsDue();
-      call.ended();
-      if (error) incoming.fail(error);
-      else incoming.reply(reply);
+      try {
+        if (!error) call.headerIsDue();
+        call.ended();
+        if (error) incoming.fail(error);
+        else incoming.reply(reply);
+      } catch (reason) {
+        incoming.fail(this.#failed(reason, call));
+      }
     };
     // A handler that never settles ends with its call, for the client; its place is free when it is really done.
     call.onCancelled = (error) => answer(error);
@@ -57,20 +61,20 @@ export class MethodRunner {
       this.#gate.leave();
       answer(error, reply);
     };
+    let result: unknown;
+    let pending: boolean;
     try {
-      const result = this.#chain ? this.#throughChain(request, call) : this.#handler(request, call);
-      if (isPromise(result)) {
-        // Not the thenable's own `then`, which may call back twice.
-        Promise.resolve(result).then(
-          (reply) => settled(this.#missing(reply), reply),
-          (reason) => settled(this.#failed(reason, call)),
-        );
-      } else {
-        settled(this.#missing(result), result);
-      }
+      result = this.#chain ? this.#throughChain(request, call) : this.#handler(request, call);
+      pending = isPromise(result);
     } catch (reason) {
-      settled(this.#failed(reason, call));
+      return settled(this.#failed(reason, call));
     }
+    if (!pending) return settled(this.#missing(result), result);
+    // Not the thenable's own `then`, which may call back twice.
+    Promise.resolve(result).then(
+      (reply) => settled(this.#missing(reply), reply),
+      (reason) => settled(this.#failed(reason, call)),
+    );
   }
 
   async *stream(incoming: IncomingCall, requests: AsyncIterable<unknown>): AsyncGenerator<unknown, void> {
@@ -88,7 +92,7 @@ export class MethodRunner {
         // A generator's body runs with the first step, so what it puts in the header is known only then.
         for await (const reply of this.#checkedStream(result)) {
           call.headerIsDue();
-          yield reply;
+          yield this.#checkedOne(reply);
         }
         call.headerIsDue();
       } else {
@@ -155,7 +159,7 @@ export class MethodRunner {
 
   /** What the client is told. An error that was not written for clients stays in the log, under the id they get. */
   #failed(reason: unknown, call: ServerCall): RpcError {
-    if (isRpcError(reason)) return reason;
+    if (isRpcError(reason)) return sendable(reason);
     // A handler that stops because its signal aborted has not failed.
     if (call.cancelled) return call.cancelled;
     const id = randomUUID().slice(0, 8);
@@ -166,6 +170,16 @@ export class MethodRunner {
     }
     return new RpcError(Status.UNKNOWN, `the handler failed; the server's log has it under ${id}`);
   }
+}
+
+/** Metadata that no client takes is left out; the status and its text are worth more. */
+function sendable(error: RpcError): RpcError {
+  if (!error.metadata || error.metadata.sizeBytes <= MAX_RESPONSE_METADATA_BYTES) return error;
+  const bytes = error.metadata.sizeBytes;
+  return new RpcError(
+    error.code,
+    `${error.details} (its metadata of ${bytes} bytes was too large to be sent)`,
+  );
 }
 
 const isPromise = (value: unknown): value is Promise<unknown> =>

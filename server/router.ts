@@ -111,7 +111,11 @@ class WireMethods {
       try {
         return wire.reply.encode(reply);
       } catch (error) {
-        this.#logger.error('a reply could not be written', { method: this.#method.path, error });
+        try {
+          this.#logger.error('a reply could not be written', { method: this.#method.path, error });
+        } catch {
+          // A logger that fails must not take the call with it.
+        }
         throw new RpcError(
           Status.INTERNAL,
           `the reply could not be written: ${RpcError.from(error).details}`,

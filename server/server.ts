@@ -28,44 +28,44 @@ import { onSignals } from './signals.js';
 
 export type ServerOptions = {
   /** Where to listen: `host:port`, `[ipv6]:port` or `unix:/path`; port 0 takes a free one. @default '127.0.0.1:0' */
-  address?: string;
+  address?: string | undefined;
   /** What runs beside the server: a registry to be listed in, a tracer. */
-  plugins?: readonly Plugin[];
+  plugins?: readonly Plugin[] | undefined;
   /**
    * The address that the registry lists, `host:port` or only a host; needed behind NAT, and when listening on all
    * interfaces (0.0.0.0, [::]). @default the address listened on
    */
-  advertise?: string;
+  advertise?: string | undefined;
   /** What the registry says of this server beside its address. */
-  weight?: number;
-  zone?: string;
-  tags?: readonly string[];
-  meta?: Readonly<Record<string, string>>;
+  weight?: number | undefined;
+  zone?: string | undefined;
+  tags?: readonly string[] | undefined;
+  meta?: Readonly<Record<string, string>> | undefined;
   /** @default 'grpc-js' */
-  transport?: EngineName | Engine;
-  tls?: ServerTls;
+  transport?: EngineName | Engine | undefined;
+  tls?: ServerTls | undefined;
   /** Stand around every handler; the first is the outermost. */
-  interceptors?: readonly Interceptor[];
+  interceptors?: readonly Interceptor[] | undefined;
   /** Compression of replies. @default 'identity' */
-  compression?: CompressionName;
+  compression?: CompressionName | undefined;
   /** The largest message taken or sent. @default 4 MiB */
-  maxMessageBytes?: number;
+  maxMessageBytes?: number | undefined;
   /** The most metadata that a call may bring, counted as HTTP/2 does. @default 16 KiB */
-  maxMetadataBytes?: number;
+  maxMetadataBytes?: number | undefined;
   /** Calls in flight in the whole server; more are refused with RESOURCE_EXHAUSTED. @default 10,000 */
-  maxConcurrentCalls?: number;
+  maxConcurrentCalls?: number | undefined;
   /** Calls in flight on one connection. @default 1,000 */
-  maxStreamsPerConnection?: number;
+  maxStreamsPerConnection?: number | undefined;
   /** The time of a unary call that came without a deadline; Infinity for no limit. @default 60,000 */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Between leaving the registry and refusing calls, so that clients have seen it. @default 1,000 when listed, else 0 */
-  drainMs?: number;
+  drainMs?: number | undefined;
   /** How long calls in flight may still take when the server closes. @default 10,000 */
-  graceMs?: number;
+  graceMs?: number | undefined;
   /** Whether SIGTERM and SIGINT close the server and then end the process; a second one ends it at once. @default false */
-  handleSignals?: boolean;
+  handleSignals?: boolean | undefined;
   /** @default one line of JSON per event on stderr */
-  logger?: Logger;
+  logger?: Logger | undefined;
 };
 
 const closed = () => new RpcError(Status.FAILED_PRECONDITION, 'the server is closed; make a new one');
@@ -100,6 +100,7 @@ export class Server implements AsyncDisposable {
     parseAddress(this.#wantedAddress);
     compressionNamed(options.compression ?? 'identity');
     checkTls(options.tls);
+    checkListing(options);
     deadlineIn(options.timeoutMs ?? 0);
     for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);
     for (const name of [
@@ -269,5 +270,28 @@ export class Server implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+const KINDS = new Set(['resolver', 'tracing']);
+
+/** What a registry is told of this server, and by whom: a mistake here would show only in what clients do not find. */
+function checkListing({ plugins, advertise, weight, zone, tags, meta }: ServerOptions): void {
+  for (const plugin of plugins ?? []) {
+    if (!KINDS.has(plugin?.kind))
+      throw new TypeError('plugins: a plugin is wanted, such as consul(...) or opentracing(...)');
+  }
+  if (weight !== undefined && !(weight >= 0 && weight <= 1_000)) {
+    throw new RangeError(`weight: a number from 0 to 1,000, got ${weight}`);
+  }
+  for (const [name, value] of Object.entries({ advertise, zone })) {
+    if (value !== undefined && typeof value !== 'string')
+      throw new TypeError(`${name}: text is wanted, got ${typeof value}`);
+  }
+  if (tags !== undefined && !(Array.isArray(tags) && tags.every((tag) => typeof tag === 'string'))) {
+    throw new TypeError(`tags: a list of texts is wanted, got ${JSON.stringify(tags)}`);
+  }
+  if (meta !== undefined && !Object.values(meta).every((value) => typeof value === 'string')) {
+    throw new TypeError(`meta: texts are wanted, got ${JSON.stringify(meta)}`);
   }
 }

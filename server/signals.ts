@@ -2,6 +2,9 @@ import type { Logger } from '../rpc/log.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
+/** Servers of this process that a signal is closing: the last one ends it. */
+let closing = 0;
+
 type Closable = { close(): Promise<void>; closeNow(): Promise<void> };
 
 /**
@@ -12,14 +15,17 @@ export function onSignals(server: Closable, logger: Logger): () => void {
   let asked = false;
   const onSignal = () => {
     const closed = asked ? server.closeNow() : server.close();
+    if (!asked) closing++;
+    const first = !asked;
     asked = true;
-    closed.then(
-      () => process.exit(0),
-      (error: unknown) => {
+    closed
+      .catch((error: unknown) => {
         logger.error('the server could not be closed', { error });
-        process.exit(1);
-      },
-    );
+        process.exitCode = 1;
+      })
+      .then(() => {
+        if (first && --closing === 0) process.exit();
+      });
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return () => {

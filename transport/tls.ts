@@ -4,15 +4,15 @@ export type Pem = string | Buffer;
 /** How a client checks the server, and shows who it is. Certificates are always checked; TLS 1.2 is the floor. */
 export type ClientTls = {
   /** Who signed the servers' certificates. @default the authorities that Node trusts */
-  ca?: Pem;
+  ca?: Pem | undefined;
   /** With `key`: this client's own certificate, for mutual TLS. */
-  cert?: Pem;
-  key?: Pem;
+  cert?: Pem | undefined;
+  key?: Pem | undefined;
   /**
    * The name that the servers' certificates must carry, as when nodes are listed by IP address.
    * @default the host of the address called
    */
-  serverName?: string;
+  serverName?: string | undefined;
 };
 
 /**
@@ -36,5 +36,5 @@ export type ServerTls = {
   cert: Pem;
   key: Pem;
   /** Who signed the clients' certificates. Given, a client without a valid one is refused (mutual TLS). */
-  ca?: Pem;
+  ca?: Pem | undefined;
 };

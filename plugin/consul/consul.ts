@@ -12,22 +12,22 @@ import { watch } from './watch.js';
 
 export type ConsulOptions = {
   /** The agent: `host:port`, `http://host:port` or `https://host:port`. @default CONSUL_HTTP_ADDR, else '127.0.0.1:8500' */
-  address?: string;
+  address?: string | undefined;
   /** ACL token; sent as a header only, and never shown. @default CONSUL_HTTP_TOKEN */
-  token?: string;
+  token?: string | undefined;
   /** @default the agent's own */
-  datacenter?: string;
+  datacenter?: string | undefined;
   /**
    * Stands before the service in every key: with `'services/'` a server is `services/helloworld.Greeter/host:port`.
    * Ends in `/`. @default ''
    */
-  prefix?: string;
+  prefix?: string | undefined;
   /** For one answer of the agent, in milliseconds. A server without a leader takes 7 s to say so. @default 10_000 */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Whether clients are told what any Consul server knows, which goes on working without a leader. @default true */
-  stale?: boolean;
+  stale?: boolean | undefined;
   /** Where warnings of bad entries go. @default one line of JSON on stderr */
-  logger?: Logger;
+  logger?: Logger | undefined;
 };
 
 /**

@@ -15,9 +15,9 @@ import { nodeLister } from './node-lister.js';
 
 export type LocalOptions = {
   /** Where the processes of this machine meet. @default a folder of this user's under the system's for temporary files */
-  folder?: string;
+  folder?: string | undefined;
   /** Where warnings of bad files go. @default one line of JSON on stderr */
-  logger?: Logger;
+  logger?: Logger | undefined;
 };
 
 /**

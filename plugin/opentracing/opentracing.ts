@@ -12,11 +12,11 @@ import { failureLog, resultTags, startTags } from './tags.js';
 
 export type OpenTracingOptions = {
   /** @default opentracing's `globalTracer()`, which does nothing until `initGlobalTracer` has been called */
-  tracer?: Tracer;
+  tracer?: Tracer | undefined;
   /** The parent of a client's span where no call is being handled, for those who keep a context of their own. */
   activeSpan?: () => Span | null | undefined;
   /** Whether a call gets a span. @default all but those of the health service, which registries and balancers poll */
-  traced?: (call: Call) => boolean;
+  traced?: ((call: Call) => boolean) | undefined;
 };
 
 export interface OpenTracing extends TracingPlugin {

@@ -24,6 +24,7 @@ type Text = { text: string };
 export const Probe = defineService('lictor.test.Probe', {
   echo: unary<Text, Text>(),
   fail: unary<{ code: number }, Text>(),
+  failWith: unary<{ details: string; bytes: number }, Text>(),
   hang: unary<Text, Text>(),
   told: unary<Text, { cancelled: boolean }>(),
   count: serverStream<Numbers, Numbers>(),
@@ -62,6 +63,9 @@ export function probe(seen: Seen): Implementation<typeof Probe.methods> {
         metadata: new Metadata().set('y-error', 'details').set('y-bytes-bin', new Uint8Array([0, 255])),
         cause: new Error('secret of the server'),
       });
+    },
+    failWith: ({ details, bytes }) => {
+      throw new RpcError(Status.NOT_FOUND, details, { metadata: { 'y-large': 'm'.repeat(bytes) } });
     },
     hang: (_, { signal }) => {
       watch(signal);
@@ -207,6 +211,20 @@ export function transportContract(contract: TransportContract): void {
         }
       },
     );
+
+    check('a failure whose text or metadata no header can hold is told all the same', async ({ probe }) => {
+      for (const details of ['lone \ud800 surrogate', 'long '.repeat(50_000)]) {
+        const error = await failure(probe.failWith({ details, bytes: 0 }));
+        assert.equal(error.code, Status.NOT_FOUND);
+        assert.equal(error.details.slice(0, 5), details.slice(0, 5));
+      }
+      const error = await failure(probe.failWith({ details: 'large', bytes: 100_000 }));
+      assert.equal(error.code, Status.NOT_FOUND);
+      assert.match(error.details, /metadata of \d+ bytes was too large/);
+      assert.deepEqual(await probe.echo({ text: 'the connection stands' }), {
+        text: 'the connection stands',
+      });
+    });
 
     check('a stream that fails half-way brings what came before, then the failure', async ({ probe }) => {
       const got: number[] = [];

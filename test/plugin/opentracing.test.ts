@@ -35,6 +35,9 @@ const HANDLERS: ProbeImplementation = {
   fail: () => {
     throw new RpcError(Status.NOT_FOUND, 'no such thing');
   },
+  failWith: () => {
+    throw new RpcError(Status.NOT_FOUND, 'not asked here');
+  },
   hang: () => new Promise(() => {}),
   told: () => ({ cancelled: false }),
   async *count({ n }) {

@@ -77,7 +77,10 @@ export class GrpcConnection implements Connection {
         };
       });
     }
-    const error = new RpcError(Status.CANCELLED, `the connection to ${this.#address} was closed`);
+    const error = new RpcError(
+      Status.UNAVAILABLE,
+      `the connection to ${this.#address} was closed by this client: its node has left, or the client was closed`,
+    );
     for (const call of [...this.#calls]) call.cancel(error);
     this.#channel.close();
   }

@@ -16,25 +16,36 @@ const DROPPED = 'Connection dropped';
 /** Details of grpc-js for a stream that was reset as cancelled, though not from this side: a server that was cut off. */
 const RESET = 'Call cancelled';
 
-/** For a call that was not cancelled from this side. */
-export function errorFrom(status: StatusObject, address: string): RpcError {
+/**
+ * For a call that was not cancelled from this side. The texts above count only where grpc-js made the status itself: a
+ * handler may forward one of them, and its call has run.
+ * @param headerCame whether the server has answered with a header
+ */
+export function errorFrom(status: StatusObject, address: string, headerCame: boolean): RpcError {
   const code = statusFrom(status.code);
-  if (code === Status.CANCELLED && status.details === RESET)
-    return new RpcError(Status.UNAVAILABLE, `the server at ${address} dropped the call`);
-  const neverSent = code === Status.UNAVAILABLE && NEVER_SENT.test(status.details);
-  const dropped = code === Status.UNAVAILABLE && status.details === DROPPED;
-  // A note on the resolution is announced even when there is none.
-  const details = status.details.replace(/\.? Resolution note: $/, '');
-  const late = code === Status.DEADLINE_EXCEEDED && LATE.test(status.details);
-  const text = neverSent
-    ? `no connection to ${address}: ${details}`
-    : dropped
-      ? `the connection to ${address} was lost during the call`
-      : late
-        ? `no reply within the time-out from ${address}`
-        : status.details;
-  return new RpcError(code, text, {
-    metadata: fromGrpc(status.metadata),
-    maybeExecuted: !neverSent && !(late && WAITED.test(status.details)),
-  });
+  // A status that came over the wire has headers beside it; grpc-js makes its own without any.
+  const isOwn = !headerCame && Object.keys(status.metadata.getMap()).length === 0;
+  const { text, maybeExecuted } = isOwn ? ownError(code, status.details, address) : asSent(status.details);
+  const known = isOwn && code === Status.CANCELLED && status.details === RESET ? Status.UNAVAILABLE : code;
+  return new RpcError(known, text, { metadata: fromGrpc(status.metadata), maybeExecuted });
+}
+
+type Told = { readonly text: string; readonly maybeExecuted: boolean };
+
+const asSent = (text: string): Told => ({ text, maybeExecuted: true });
+
+function ownError(code: Status, details: string, address: string): Told {
+  if (code === Status.CANCELLED && details === RESET)
+    return asSent(`the server at ${address} dropped the call`);
+  if (code === Status.DEADLINE_EXCEEDED && LATE.test(details)) {
+    return { text: `no reply within the time-out from ${address}`, maybeExecuted: !WAITED.test(details) };
+  }
+  if (code !== Status.UNAVAILABLE) return asSent(details);
+  if (NEVER_SENT.test(details)) {
+    // A note on the resolution is announced even when there is none.
+    const why = details.replace(/\.? Resolution note: $/, '');
+    return { text: `no connection to ${address}: ${why}`, maybeExecuted: false };
+  }
+  if (details === DROPPED) return asSent(`the connection to ${address} was lost during the call`);
+  return asSent(`the connection to ${address} was lost during the call: ${details}`);
 }

@@ -15,6 +15,9 @@ import { CONTENT_TYPE_KEY } from './request-headers.js';
 /** Turns of the event loop after which a reset shows: two were seen (Node 20), twice that is waited. */
 const RESET_TURNS = 4;
 
+/** Characters of an error's text that travel: each becomes up to nine bytes of a header. */
+const MAX_DETAILS = 2_048;
+
 type AnyServerCall = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** What every call on a grpc-js server has in common. */
@@ -155,5 +158,7 @@ export class GrpcIncomingStream extends GrpcIncoming implements Sink {
 
 /** An error as grpc-js sends it: the trailer and the error's own metadata together. */
 function statusOf(error: RpcError, trailer: Metadata | undefined): Partial<StatusObject> {
-  return { code: error.code, details: error.details, metadata: toGrpc(error.metadata, toGrpc(trailer)) };
+  // A lone surrogate makes grpc-js throw, and headers that are too long take the whole connection down.
+  const details = error.details.slice(0, MAX_DETAILS).toWellFormed();
+  return { code: error.code, details, metadata: toGrpc(error.metadata, toGrpc(trailer)) };
 }

@@ -30,6 +30,7 @@ export class GrpcReplyStream
   #waiting: { resolve: (step: Step) => void; reject: (error: RpcError) => void } | undefined;
   #early: Buffer | undefined; // A reply that came while nobody was waiting.
   #cancelled: RpcError | undefined;
+  #headerCame = false;
   #end: { error: RpcError | undefined } | undefined;
 
   constructor(
@@ -85,6 +86,7 @@ export class GrpcReplyStream
   }
 
   onReceiveMetadata(header: GrpcMetadata): void {
+    this.#headerCame = true;
     this.#resolveHeader(fromGrpc(header));
   }
 
@@ -102,7 +104,9 @@ export class GrpcReplyStream
   onReceiveStatus(status: StatusObject): void {
     if (this.#end) return;
     const error =
-      status.code === Status.OK ? undefined : (this.#cancelled ?? errorFrom(status, this.#address));
+      status.code === Status.OK
+        ? undefined
+        : (this.#cancelled ?? errorFrom(status, this.#address, this.#headerCame));
     this.#end = { error };
     this.#stopRequests();
     this.trailer.merge(fromGrpc(status.metadata));

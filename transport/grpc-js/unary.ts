@@ -22,6 +22,7 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
   #header: GrpcMetadata | undefined;
   #cancelled: RpcError | undefined;
   #ended = false;
+  #headerCame = false;
 
   constructor(
     grpc: GrpcCall,
@@ -43,6 +44,7 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
   }
 
   onReceiveMetadata(header: GrpcMetadata): void {
+    this.#headerCame = true;
     if (this.#call.wantsMetadata) this.#header = header;
   }
 
@@ -64,7 +66,10 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
   onReceiveStatus(status: StatusObject): void {
     if (this.#ended) return;
     this.#ended = true;
-    let error = status.code === Status.OK ? undefined : (this.#cancelled ?? errorFrom(status, this.#address));
+    let error =
+      status.code === Status.OK
+        ? undefined
+        : (this.#cancelled ?? errorFrom(status, this.#address, this.#headerCame));
     let reply: unknown;
     if (!error && this.#reply === undefined) {
       error = new RpcError(

@@ -61,7 +61,10 @@ export class MemoryConnection implements Connection, Link {
   async #close(graceMs: number): Promise<void> {
     this.#unwatch();
     await idle(this, graceMs);
-    const error = new RpcError(Status.CANCELLED, `the connection to ${this.options.address} was closed`);
+    const error = new RpcError(
+      Status.UNAVAILABLE,
+      `the connection to ${this.options.address} was closed by this client: its node has left, or the client was closed`,
+    );
     for (const call of [...this.calls]) call.cancel(error);
   }
 
