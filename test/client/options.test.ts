@@ -19,6 +19,8 @@ describe('options of a client', () => {
     ['timeoutMs', '5', /timeoutMs.*got 5/],
     ['graceMs', -1, /graceMs.*got -1/],
     ['maxMessageBytes', 0, /maxMessageBytes.*got 0/],
+    ['resolver', {}, /resolver: .*consul\(\.\.\.\)/],
+    ['plugins', [{ kind: 'resolver' }], /a client takes tracing plugins/],
   ] as const) {
     test(`${name}: ${String(JSON.stringify(value))} is refused when the client is made`, () => {
       assert.throws(() => new Client({ [name]: value } as ClientOptions), message);

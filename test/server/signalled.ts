@@ -23,5 +23,7 @@ server.registerService(Signalled, {
   },
 });
 await server.serve();
+// One that has nothing to do and is closed at once: it must not end the process of the other.
+await new Server({ handleSignals: true }).serve();
 process.on('disconnect', () => process.exit(9));
 process.send!(server.address);
