@@ -16,8 +16,11 @@ export async function withLock<T>(file: string, work: () => Promise<T>): Promise
   }
 }
 
+// Several in one process may want the lock at once, each with a file of its own.
+let tries = 0;
+
 async function take(file: string): Promise<boolean> {
-  const own = `${file}.${process.pid}`;
+  const own = `${file}.${process.pid}.${tries++}`;
   await writeFile(own, String(process.pid));
   try {
     await link(own, file); // Unlike opening with 'wx' this never shows a lock without its owner.

@@ -14,7 +14,6 @@ export const MAX_RESPONSE_METADATA_BYTES = 16 * 1024;
 export class ServerCall implements CallContext, Timed {
   readonly service: string;
   readonly method: Method;
-  readonly metadata: Metadata;
   readonly peer: Peer;
   readonly deadline: Deadline | undefined;
   wheelPrevious: Timed | undefined;
@@ -35,12 +34,15 @@ export class ServerCall implements CallContext, Timed {
     this.service = service;
     this.method = method;
     this.#incoming = incoming;
-    this.metadata = incoming.metadata;
     this.peer = incoming.peer;
     this.deadline = deadline;
     incoming.onCancel = (error) => this.cancel(error);
     // The transport watches over the client's deadline; the wheel over one that only the server knows.
     if (incoming.deadline === undefined) wheel.add(this);
+  }
+
+  get metadata(): Metadata {
+    return this.#incoming.metadata;
   }
 
   get remainingMs(): number {

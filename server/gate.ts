@@ -28,7 +28,7 @@ export class Gate {
         `the server has ${this.#inFlight} calls in flight, its limit`,
       );
     }
-    const bytes = incoming.metadata.sizeBytes;
+    const bytes = incoming.metadataBytes;
     if (bytes > this.#maxMetadataBytes) {
       return new RpcError(
         Status.RESOURCE_EXHAUSTED,

@@ -1,9 +1,10 @@
 import { grpcJs } from './grpc-js/engine.js';
+import { h2 } from './h2/engine.js';
 import { memory } from './memory/engine.js';
 import type { Engine } from './transport.js';
 
 /** Every engine that has a name. */
-const engines = { 'grpc-js': grpcJs, memory: memory() } as const satisfies Record<string, Engine>;
+const engines = { 'grpc-js': grpcJs, h2, memory: memory() } as const satisfies Record<string, Engine>;
 
 export type EngineName = keyof typeof engines;
 

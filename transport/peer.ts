@@ -1,4 +1,6 @@
-import type { PeerCertificate } from 'node:tls';
+import type { Socket } from 'node:net';
+import { type PeerCertificate, TLSSocket } from 'node:tls';
+import { formatAddress } from '../rpc/address.js';
 import type { Peer } from '../rpc/call.js';
 
 /** The other end of a connection; `certificate` is one that TLS has verified. */
@@ -13,6 +15,14 @@ export function peerOf(from: string, certificate?: PeerCertificate): Peer {
       subjectAltNames: certificate.subjectaltname?.split(', ') ?? [],
     },
   };
+}
+
+/** The other end of a socket that a server has accepted. */
+export function peerOfSocket(socket: Socket): Peer {
+  const { remoteAddress: host, remotePort: port = 0 } = socket;
+  const address = host === undefined ? 'unix' : formatAddress({ kind: 'tcp', host, port });
+  const verified = socket instanceof TLSSocket && socket.authorized;
+  return peerOf(address, verified ? socket.getPeerCertificate() : undefined);
 }
 
 /** grpc-js writes `::1:8000` for IPv6, and `unknown` for a unix socket, whose clients have no name. */

@@ -119,6 +119,8 @@ export interface Route {
 /** One call as it came to a server. */
 export interface IncomingCall {
   readonly metadata: Metadata;
+  /** Its size as HTTP/2 counts it, so that a call whose metadata nobody reads need not make it. */
+  readonly metadataBytes: number;
   readonly peer: Peer;
   readonly deadline: Deadline | undefined;
   sendHeader(header: Metadata): void;

@@ -1,46 +1,53 @@
-import type { Answer, Ask } from './stack.js';
+import { type Work, workOf } from './kinds.js';
+import { TEXT } from './service.js';
+import type { Answer, Ask, Caller, Ran, Text } from './stack.js';
 import { stacks } from './stacks.js';
 
-// One side of one stack, in a process of its own: argv is the stack's index, the side and the registry.
-const [index, side, registry = ''] = process.argv.slice(2);
-const stack = stacks[Number(index)]!;
-const answer = (message: Answer) => process.send!(message);
-let call: () => Promise<unknown>;
+// One side of one stack, in a process of its own: argv is the stack's name.
+const stack = await stacks.find(({ name }) => name === process.argv[2])!.load();
+const callers = { plain: undefined as Caller | undefined, tls: undefined as Caller | undefined };
+const held: unknown[] = [];
 
-process.on('message', (ask: Ask) => {
-  respond(ask).catch((error) => {
-    console.error(error);
-    process.exit(1);
-  });
+process.on('message', async (ask: Ask) => {
+  const answer = (message: Answer) => process.send!(message);
+  await respond(ask).then(
+    (value) => answer({ value }),
+    (error: Error) => answer({ error: String(error?.stack ?? error) }),
+  );
 });
 process.on('disconnect', () => process.exit(0));
-if (side === 'server') answer({ kind: 'serving', address: await stack.serve(registry) });
 
-async function respond(ask: Ask): Promise<void> {
-  switch (ask.kind) {
-    case 'open':
-      call = await stack.open(ask.address, registry);
-      await call();
-      answer({ kind: 'opened' });
-      return;
+async function respond(ask: Ask): Promise<unknown> {
+  switch (ask.ask) {
+    case 'serve':
+      return stack.serve(ask);
+    case 'open': {
+      const caller = await stack.open(ask.address, ask);
+      callers[ask.tls ? 'tls' : 'plain'] = caller;
+      const start = performance.now();
+      await caller.say(TEXT);
+      return { firstCallMs: performance.now() - start };
+    }
     case 'run':
-      answer(await run(ask.inFlight, ask.ms));
-      return;
-    case 'cpu':
-      answer({ kind: 'cpu', cpuUs: cpuUs() });
-      return;
+      return run(workOf(ask.kind, callers[ask.tls ? 'tls' : 'plain']!), ask.inFlight, ask.ms);
+    case 'usage':
+      return usage();
+    case 'hold':
+      return hold(ask);
   }
 }
 
-/** Keeps `inFlight` calls going for `ms` milliseconds. */
-async function run(inFlight: number, ms: number): Promise<Answer> {
+/** Keeps `inFlight` pieces of work going for `ms` milliseconds. */
+async function run(work: Work, inFlight: number, ms: number): Promise<Ran> {
   const latenciesUs: number[] = [];
-  const cpuBefore = cpuUs();
+  let messages = 0;
+  const cpuBefore = process.cpuUsage();
   const start = performance.now();
   const end = start + ms;
   const loop = async () => {
     for (let before = performance.now(); before < end; ) {
-      await call();
+      const done = await work();
+      messages += done;
       const after = performance.now();
       latenciesUs.push((after - before) * 1_000);
       before = after;
@@ -48,22 +55,36 @@ async function run(inFlight: number, ms: number): Promise<Answer> {
   };
   await Promise.all(Array.from({ length: inFlight }, loop));
   const took = performance.now() - start;
-  return {
-    kind: 'ran',
-    calls: latenciesUs.length,
-    ms: took,
-    latenciesUs: quantiles(latenciesUs),
-    cpuUs: cpuUs() - cpuBefore,
-  };
+  const { user, system } = process.cpuUsage(cpuBefore);
+  latenciesUs.sort((a, b) => a - b);
+  const quantile = (share: number) => latenciesUs[Math.round(share * (latenciesUs.length - 1))]!;
+  return { messages, ms: took, cpuUs: user + system, p50Us: quantile(0.5), p99Us: quantile(0.99) };
 }
 
-/** A thousand quantiles are enough for the parent, and cheap to send. */
-function quantiles(values: number[]): number[] {
-  values.sort((a, b) => a - b);
-  return Array.from({ length: 1_001 }, (_, i) => values[Math.round((i / 1_000) * (values.length - 1))]!);
+/** Opens so many connections, or streams on one connection, each with a message both ways; and leaves them open. */
+async function hold(ask: Ask & { ask: 'hold' }): Promise<void> {
+  for (let i = 0; i < ask.count; i++) {
+    if (ask.per === 'connection') {
+      const caller = await stack.open(ask.address, { registry: ask.registry, tls: undefined });
+      await caller.say(TEXT);
+      held.push(caller);
+    } else {
+      const replies = callers.plain!.chat!(oneThenNothing())[Symbol.asyncIterator]();
+      await replies.next();
+      held.push(replies);
+    }
+  }
 }
 
-function cpuUs(): number {
+async function* oneThenNothing(): AsyncGenerator<Text> {
+  yield { text: TEXT };
+  await new Promise(() => {});
+}
+
+/** Memory without garbage, in processes started with --expose-gc. */
+function usage() {
+  globalThis.gc?.();
   const { user, system } = process.cpuUsage();
-  return user + system;
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { cpuUs: user + system, heapBytes: heapUsed + external, residentBytes: rss };
 }

@@ -1,79 +1,93 @@
-import grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { Client, Server } from 'lictor';
-import { consul } from 'lictor/plugin/consul';
-import { greeter, MESSAGE, PROTO } from './greeter.js';
 import type { Stack } from './stack.js';
 
-const TIMEOUT_MS = 10_000;
-
-type Reply = { msg: string };
-type SayHello = (
-  request: Reply,
-  options: grpc.CallOptions,
-  callback: (error: grpc.ServiceError | null, reply?: Reply) => void,
-) => void;
-
-const definition = () => loadSync(PROTO)['helloworld.Greeter'] as grpc.ServiceDefinition;
-
-/** `@grpc/grpc-js` as its documentation has it, with a deadline on each call as every careful user sets one. */
-const plainGrpcJs: Stack = {
-  name: '@grpc/grpc-js',
-  async serve() {
-    const server = new grpc.Server();
-    server.addService(definition(), {
-      SayHello: (call: grpc.ServerUnaryCall<Reply, Reply>, reply: grpc.sendUnaryData<Reply>) =>
-        reply(null, { msg: call.request.msg }),
-    });
-    const port = await new Promise<number>((resolve, reject) => {
-      const credentials = grpc.ServerCredentials.createInsecure();
-      server.bindAsync('127.0.0.1:0', credentials, (error, port) => (error ? reject(error) : resolve(port)));
-    });
-    return `127.0.0.1:${port}`;
-  },
-  async open(address) {
-    const Greeter = grpc.makeClientConstructor(definition(), 'Greeter');
-    const client = new Greeter(address, grpc.credentials.createInsecure()) as unknown as {
-      SayHello: SayHello;
-    };
-    return () =>
-      new Promise((resolve, reject) => {
-        client.SayHello(MESSAGE, { deadline: Date.now() + TIMEOUT_MS }, (error, reply) =>
-          error ? reject(error) : resolve(reply),
-        );
-      });
-  },
+export type Entry = {
+  readonly name: string;
+  /** The package whose version counts. */
+  readonly package: string | undefined;
+  /** Each process loads its own stack and no other, so that cold starts are comparable. */
+  load(): Promise<Stack>;
+  /** Kinds it cannot do, by name, with the reason. */
+  readonly cannot: Readonly<Record<string, string>>;
 };
 
-const serveLictor = async (plugins: ConstructorParameters<typeof Server>[0]) => {
-  const server = new Server({ ...plugins, transport: 'grpc-js' });
-  server.registerService(greeter(), { sayHello: ({ msg }: Reply) => ({ msg }) });
-  await server.serve();
-  return server.address;
-};
+const NOT_HTTP2 = 'does not speak HTTP/2';
+const FIXED = 'measured with a fixed target, where it is the same';
+const BELOW = 'measured without Lictor: it is a matter of grpc-js';
+const MOLECULER_STREAMS = 'its streams are of Node, without flow control between nodes';
 
-const lictorFixed: Stack = {
-  name: 'lictor grpc-js, fixed target',
-  serve: () => serveLictor({}),
-  async open(target) {
-    const client = new Client({ target, transport: 'grpc-js', timeoutMs: TIMEOUT_MS });
-    const { sayHello } = client.service(greeter());
-    return () => sayHello(MESSAGE);
+/** Every stack; ratios are to the one named BASELINE. */
+export const BASELINE = '@grpc/grpc-js';
+export const OURS = 'lictor h2';
+export const OURS_FIXED = 'lictor h2, fixed target';
+export const stacks: readonly Entry[] = [
+  {
+    name: OURS,
+    package: undefined,
+    load: async () => (await import('./stacks/lictor.js')).h2,
+    cannot: { 'unary, TLS': FIXED, 'server alone': FIXED, memory: FIXED },
   },
-};
-
-const lictorConsul: Stack = {
-  name: 'lictor grpc-js, selector on consul',
-  serve: (registry) => serveLictor({ plugins: [consul({ address: registry })] }),
-  async open(_, registry) {
-    const client = new Client({
-      resolver: consul({ address: registry }),
-      transport: 'grpc-js',
-      timeoutMs: TIMEOUT_MS,
-    });
-    const { sayHello } = client.service(greeter());
-    return () => sayHello(MESSAGE);
+  {
+    name: 'lictor h2, interceptors',
+    package: undefined,
+    load: async () => (await import('./stacks/lictor.js')).h2Interceptors,
+    cannot: { 'unary, TLS': FIXED, memory: FIXED },
   },
-};
-
-export const stacks: readonly Stack[] = [plainGrpcJs, lictorFixed, lictorConsul];
+  {
+    name: OURS_FIXED,
+    package: undefined,
+    load: async () => (await import('./stacks/lictor.js')).h2Fixed,
+    cannot: {},
+  },
+  {
+    name: 'lictor grpc-js',
+    package: undefined,
+    load: async () => (await import('./stacks/lictor.js')).grpcJs,
+    cannot: { 'unary, TLS': BELOW, memory: BELOW },
+  },
+  {
+    name: BASELINE,
+    package: '@grpc/grpc-js',
+    load: async () => (await import('./stacks/grpc-js.js')).grpcJs,
+    cannot: {},
+  },
+  {
+    name: 'nice-grpc',
+    package: 'nice-grpc',
+    load: async () => (await import('./stacks/nice-grpc.js')).niceGrpc,
+    cannot: {},
+  },
+  {
+    name: 'connect-node',
+    package: '@connectrpc/connect-node',
+    load: async () => (await import('./stacks/connect-node.js')).connectNode,
+    cannot: {},
+  },
+  {
+    name: 'moleculer',
+    package: 'moleculer',
+    load: async () => (await import('./stacks/moleculer.js')).moleculer,
+    cannot: {
+      'server alone': NOT_HTTP2,
+      'unary, TLS': 'its TCP transporter has no TLS',
+      'server stream': MOLECULER_STREAMS,
+      bidi: MOLECULER_STREAMS,
+      memory: 'a connection is a whole node',
+    },
+  },
+  {
+    name: 'node:http2',
+    package: undefined,
+    load: async () => (await import('./stacks/node-http2.js')).nodeHttp2,
+    cannot: {},
+  },
+  {
+    name: 'raw socket echo',
+    package: undefined,
+    load: async () => (await import('./stacks/raw-socket.js')).rawSocket,
+    cannot: {
+      'server alone': NOT_HTTP2,
+      'server stream': 'has no streams',
+      bidi: 'has no streams',
+    },
+  },
+];

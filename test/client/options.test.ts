@@ -9,7 +9,7 @@ describe('options of a client', () => {
     ['balancer', 'best', /balancer: .*'roundRobin'.*got "best"/],
     ['balancer', '__proto__', /got "__proto__"/],
     ['balancer', {}, /without build/],
-    ['transport', 'pigeon', /grpc-js, memory.*"pigeon"/],
+    ['transport', 'pigeon', /grpc-js, h2, memory.*"pigeon"/],
     ['transport', 'constructor', /"constructor"/],
     ['target', 'localhost', /"localhost": no port/],
     ['target', 'http://a:1', /"http:\/\/a:1"/],

@@ -107,7 +107,7 @@ export function probe(seen: Seen): Implementation<typeof Probe.methods> {
 
 export type TransportContract = {
   readonly name: string;
-  readonly transport: () => Engine | 'grpc-js' | 'memory';
+  readonly transport: () => Engine | 'grpc-js' | 'h2' | 'memory';
   readonly address?: string;
   readonly server?: ServerOptions;
   readonly client?: ClientOptions;
@@ -471,7 +471,7 @@ export function transportContract(contract: TransportContract): void {
 }
 
 type Setup = AsyncDisposable & {
-  readonly server: Server & { transport: Engine | 'grpc-js' | 'memory' };
+  readonly server: Server & { transport: Engine | 'grpc-js' | 'h2' | 'memory' };
   readonly client: Client;
   readonly probe: ReturnType<typeof clientOf>;
   readonly seen: Seen;

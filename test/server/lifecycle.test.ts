@@ -36,7 +36,7 @@ describe('options of a server', () => {
   for (const [name, value, message] of [
     ['address', 'localhost', /no port/],
     ['address', 'http://a:1', /"http:\/\/a:1"/],
-    ['transport', 'carrier-pigeon', /transport: one of grpc-js, memory.*"carrier-pigeon"/],
+    ['transport', 'carrier-pigeon', /transport: one of grpc-js, h2, memory.*"carrier-pigeon"/],
     ['compression', 'brotli', /"brotli".*gzip/],
     ['timeoutMs', Number.NaN, /timeoutMs.*got NaN/],
     ['timeoutMs', -1, /timeoutMs.*got -1/],

@@ -54,6 +54,10 @@ class GrpcIncoming implements IncomingCall {
     });
   }
 
+  get metadataBytes(): number {
+    return this.metadata.sizeBytes;
+  }
+
   sendHeader(header: Metadata): void {
     if (this.#headerSent || this.#call.cancelled) return;
     this.#headerSent = true;

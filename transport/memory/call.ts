@@ -33,6 +33,10 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
     wheel.add(this);
   }
 
+  get metadataBytes(): number {
+    return this.metadata.sizeBytes;
+  }
+
   abstract sendHeader(header: Metadata): void;
   /** Tells the caller how it ended. Called once. */
   protected abstract tell(error: RpcError | undefined): void;

@@ -1,0 +1,6 @@
+/** bench.proto as a FileDescriptorSet, which generated code would bring along. */
+export const DESCRIPTOR =
+  'Cv8BCgtiZW5jaC5wcm90bxIFYmVuY2giFAoEVGV4dBIMCgR0ZXh0GAEgASgJIhQKBERhdGESDAoEZGF0YRgBIAEoDCIaCgZXYW50' +
+  'ZWQSEAoIbWVzc2FnZXMYASABKAUymAEKBUJlbmNoEh8KA1NheRILLmJlbmNoLlRleHQaCy5iZW5jaC5UZXh0EiEKBUNhcnJ5Egsu' +
+  'YmVuY2guRGF0YRoLLmJlbmNoLkRhdGESJQoFQ291bnQSDS5iZW5jaC5XYW50ZWQaCy5iZW5jaC5UZXh0MAESJAoEQ2hhdBILLmJl' +
+  'bmNoLlRleHQaCy5iZW5jaC5UZXh0KAEwAWIGcHJvdG8z';

@@ -1,0 +1,54 @@
+import { Client, type DynamicMethod, type Interceptor, loadProto, Server, type Service } from 'lictor';
+import { consul } from 'lictor/plugin/consul';
+import { handlers, PROTO, SERVICE } from '../service.js';
+import { type Caller, type Payload, type Stack, type Text, TIMEOUT_MS } from '../stack.js';
+
+type Bench = Service<Record<keyof typeof handlers, DynamicMethod>>;
+
+const passOn: Interceptor = (call, next) => next(call);
+
+export const h2 = lictor({ transport: 'h2' });
+export const h2Interceptors = lictor({ transport: 'h2', interceptors: [passOn, passOn] });
+export const h2Fixed = lictor({ transport: 'h2', fixed: true });
+export const grpcJs = lictor({ transport: 'grpc-js' });
+
+/** A client that picks from a list watched in Consul, or with one fixed target. */
+function lictor(variant: {
+  transport: 'h2' | 'grpc-js';
+  fixed?: boolean;
+  interceptors?: readonly Interceptor[];
+}): Stack {
+  const { transport, fixed = false, interceptors = [] } = variant;
+  const service = () => loadProto(PROTO).service(SERVICE) as unknown as Bench;
+  // Servers of other variants are in the same registry, and must not get these calls.
+  const prefix = `${transport}-${interceptors.length}/`;
+  return {
+    async serve({ registry, tls }) {
+      const server = new Server({
+        transport,
+        interceptors,
+        ...(tls ? { tls } : {}),
+        ...(fixed ? {} : { plugins: [consul({ address: registry, prefix })] }),
+      });
+      server.registerService(service(), handlers as never);
+      await server.serve();
+      return server.address;
+    },
+    async open(address, { registry, tls }) {
+      const client = new Client({
+        transport,
+        interceptors,
+        timeoutMs: TIMEOUT_MS,
+        ...(tls ? { tls: { ca: tls.cert } } : {}),
+        ...(fixed ? { target: address } : { resolver: consul({ address: registry, prefix }) }),
+      });
+      const { say, carry, count, chat } = client.service(service());
+      return {
+        say: (text: string) => say({ text }),
+        carry: ({ data }: Payload) => carry({ data }),
+        count: (messages: number) => count({ messages }),
+        chat: (requests: AsyncIterable<Text>) => chat(requests),
+      } as unknown as Caller;
+    },
+  };
+}

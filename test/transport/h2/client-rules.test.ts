@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { RpcError, Status } from 'lictor';
+import { ErrorCode } from '../../../transport/h2/protocol.js';
+import { collect } from '../../contract/transport.js';
+import { clientSide } from './client-side.js';
+import { turn } from './fake-socket.js';
+import { data, frame, goAway, headers, message, ping, reset, settings, windowUpdate } from './frames.js';
+
+const SETTINGS = settings();
+const HEAD = [':status', '200', 'content-type', 'application/grpc+raw'];
+const OK = ['grpc-status', '0'];
+const head = (id: number, ...more: string[]) => headers(id, [...HEAD, ...more]);
+const trailers = (id: number, fields = OK) => headers(id, fields, 5);
+const reply = (id: number, text = 'hi') =>
+  Buffer.concat([head(id), data(id, message(text), 0), trailers(id)]);
+async function* requests(...texts: string[]) {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+describe('answers to a client', () => {
+  const answers: [name: string, code: Status, ...frames: Buffer[]][] = [
+    ['trailers only', Status.NOT_FOUND, headers(1, [...HEAD, 'grpc-status', '5'], 5)],
+    ['a status that does not exist', Status.UNKNOWN, headers(1, [...HEAD, 'grpc-status', '99'], 5)],
+    ['no grpc-status', Status.UNKNOWN, head(1), headers(1, ['x', 'y'], 5)],
+    ['no trailers', Status.INTERNAL, head(1), data(1, message('x'))],
+    ['HTTP 503', Status.UNAVAILABLE, headers(1, [':status', '503'], 5)],
+    [
+      'HTTP 404 with a page',
+      Status.UNIMPLEMENTED,
+      headers(1, [':status', '404', 'content-type', 'text/html']),
+    ],
+    ['HTTP 200 with a page', Status.UNKNOWN, headers(1, [':status', '200', 'content-type', 'text/html'])],
+    ['a reply without a header', Status.INTERNAL, data(1, message('x'))],
+    ['two replies', Status.UNIMPLEMENTED, head(1), data(1, message('x'), 0), data(1, message('y'), 0)],
+    ['OK without a reply', Status.UNIMPLEMENTED, head(1), trailers(1)],
+    ['trailers inside a message', Status.INTERNAL, head(1), data(1, message('cut', 0, 9), 0), trailers(1)],
+    ['an end inside a message', Status.INTERNAL, head(1), data(1, message('cut', 0, 9))],
+    ['a second header', Status.INTERNAL, head(1), head(1)],
+    ['a compressed reply without grpc-encoding', Status.INTERNAL, head(1), data(1, message('x', 1), 0)],
+    [
+      'a compressed reply in identity',
+      Status.INTERNAL,
+      head(1, 'grpc-encoding', 'identity'),
+      data(1, message('x', 1), 0),
+    ],
+    ['a reply over the limit', Status.RESOURCE_EXHAUSTED, head(1), data(1, message('', 0, 5_000_000), 0)],
+    ['a reset', Status.CANCELLED, reset(1)],
+    ['a refusal', Status.UNAVAILABLE, reset(1, ErrorCode.REFUSED_STREAM)],
+    [
+      'too much metadata',
+      Status.RESOURCE_EXHAUSTED,
+      head(
+        1,
+        ...Array(40)
+          .fill(['x', 'v'.repeat(390)])
+          .flat(),
+      ),
+    ],
+  ];
+  for (const [name, code, ...frames] of answers) {
+    it(name, async () => {
+      const peer = clientSide();
+      await peer.receive(SETTINGS);
+      const { outcomes } = peer.call();
+      await peer.receive(...frames);
+      assert.deepEqual(
+        outcomes.map(({ error }) => error?.code),
+        [code],
+      );
+      const next = peer.call();
+      await peer.receive(reply(3));
+      assert.equal(String(next.outcomes[0]?.reply), 'hi', 'the connection goes on');
+      assert.equal(peer.connection.openStreams, 0);
+      assert.equal(peer.connection.budget.bytes, 0);
+      peer.socket.destroy();
+    });
+  }
+
+  it('1xx answers, padding, empty DATA and any split come before the reply', async () => {
+    const bytes = message('in pieces');
+    for (let at = 0; at <= bytes.length; at++) {
+      const peer = clientSide();
+      await peer.receive(SETTINGS);
+      const { outcomes } = peer.call();
+      await peer.receive(headers(1, [':status', '103']), head(1), data(1, Buffer.alloc(0), 0));
+      const padded = Buffer.concat([Buffer.from([3]), bytes.subarray(0, at), Buffer.alloc(3)]);
+      await peer.receive(data(1, padded, 8), data(1, bytes.subarray(at), 0), trailers(1));
+      assert.equal(String(outcomes[0]?.reply), 'in pieces');
+      peer.socket.destroy();
+    }
+  });
+
+  it('an answer that comes before the requests have ended ends them', async () => {
+    const peer = clientSide();
+    await peer.receive(SETTINGS);
+    async function* endless() {
+      for (;;) yield Buffer.alloc(10_000);
+    }
+    const replies = collect(peer.stream(endless()));
+    await peer.receive(Buffer.concat([head(1), trailers(1)]));
+    assert.deepEqual(await replies, []);
+    assert.equal(peer.connection.openStreams, 0);
+    assert.equal(peer.sent(3).length, 1);
+    peer.socket.destroy();
+  });
+
+  it('what breaks the connection fails its calls once, and says why', async () => {
+    const bad: [code: number, frames: Buffer[]][] = [
+      [ErrorCode.PROTOCOL_ERROR, [head(3)]],
+      [ErrorCode.PROTOCOL_ERROR, [head(2)]],
+      [ErrorCode.PROTOCOL_ERROR, [frame(5, 4, 1, Buffer.alloc(8))]],
+      [ErrorCode.PROTOCOL_ERROR, [data(3, message('x'))]],
+      [ErrorCode.COMPRESSION_ERROR, [frame(1, 4, 1, Buffer.from([0xff, 0xff]))]],
+      [ErrorCode.FRAME_SIZE_ERROR, [frame(0, 0, 1, Buffer.alloc(16_385))]],
+      [ErrorCode.ENHANCE_YOUR_CALM, Array(300).fill(ping())],
+    ];
+    for (const [code, frames] of bad) {
+      const peer = clientSide();
+      await peer.receive(SETTINGS);
+      const { outcomes } = peer.call();
+      await peer.receive(Buffer.concat(frames));
+      assert.equal(peer.sent(7)[0]?.payload.readUInt32BE(4), code);
+      assert.deepEqual(
+        outcomes.map(({ error }) => error?.code),
+        [Status.UNAVAILABLE],
+      );
+      assert.equal(outcomes[0]?.error?.maybeExecuted, true);
+      assert.equal(peer.events.closed.length, 1);
+    }
+  });
+
+  it('HTTP/1.1 and TLS from the server are told as such', async () => {
+    for (const bytes of ['HTTP/1.1 400 Bad Request\r\n\r\n', '\x15\x03\x01\x00\x02\x02\x28garbage']) {
+      const peer = clientSide();
+      await peer.receive(Buffer.from(bytes, 'latin1'));
+      assert.match(String(peer.events.closed[0]?.message), /does not speak HTTP\/2|SETTINGS/);
+    }
+  });
+});
+
+describe('calls and the limits of the server', () => {
+  it('GOAWAY gives back the calls above its last stream as not executed, and lets the others end', async () => {
+    const peer = clientSide();
+    await peer.receive(SETTINGS);
+    const calls = [1, 2, 3].map(() => peer.call());
+    await peer.receive(goAway(2 ** 31 - 1));
+    assert.equal(peer.connection.hasRoom, false);
+    assert.deepEqual(
+      calls.map(({ outcomes }) => outcomes.length),
+      [0, 0, 0],
+    );
+    await peer.receive(goAway(3));
+    assert.equal(calls[2]!.outcomes[0]?.error?.maybeExecuted, false);
+    await peer.receive(reply(1), reply(3));
+    assert.deepEqual(
+      calls.map(({ outcomes }) => String(outcomes[0]?.reply)),
+      ['hi', 'hi', 'undefined'],
+    );
+    assert.equal(peer.events.leaving, 1);
+    assert.ok(peer.socket.writableEnded);
+  });
+
+  it('a limit of streams that is lowered to 0 and raised', async () => {
+    const peer = clientSide();
+    await peer.receive(settings([3, 1]));
+    assert.equal(peer.connection.hasRoom, true);
+    peer.call();
+    assert.equal(peer.connection.hasRoom, false);
+    await peer.receive(settings([3, 0]), reply(1));
+    assert.equal(peer.connection.hasRoom, false);
+    const { room } = peer.events;
+    await peer.receive(settings([3, 2]));
+    assert.equal(peer.connection.hasRoom, true);
+    assert.ok(peer.events.room > room);
+    peer.socket.destroy();
+  });
+
+  it('a call cancelled while its request is blocked leaves nothing behind', async () => {
+    const peer = clientSide();
+    await peer.receive(settings([4, 10]));
+    const { outcomes, call } = peer.call({ request: Buffer.alloc(100_000) });
+    await turn();
+    assert.ok(peer.connection.budget.bytes > 0);
+    call.cancel(new RpcError(Status.CANCELLED, 'enough'));
+    await peer.receive(windowUpdate(1, 1_000_000), reply(1));
+    assert.equal(outcomes.length, 1);
+    assert.equal(peer.connection.budget.bytes, 0);
+    assert.equal(peer.connection.openStreams, 0);
+    peer.socket.destroy();
+  });
+
+  it('requests that wait for a window go out in order when it opens, and end', async () => {
+    const peer = clientSide();
+    await peer.receive(settings([4, 0]));
+    const replies = collect(peer.stream(requests('one', 'two', 'three')));
+    await turn();
+    assert.equal(peer.sent(0).length, 0);
+    for (let i = 0; i < 40; i++) await peer.receive(windowUpdate(1, 1));
+    const sent = Buffer.concat(peer.sent(0).map(({ payload }) => payload));
+    assert.deepEqual(sent, Buffer.concat(['one', 'two', 'three'].map((one) => message(one))));
+    assert.equal(peer.sent(0).at(-1)?.flags, 1);
+    await peer.receive(reply(1));
+    assert.deepEqual((await replies).map(String), ['hi']);
+    peer.socket.destroy();
+  });
+
+  it('an idle connection does not keep its process alive, a call does', async () => {
+    const peer = clientSide();
+    await peer.receive(SETTINGS);
+    assert.equal(peer.socket.isReferenced, false);
+    peer.call();
+    assert.equal(peer.socket.isReferenced, true);
+    await peer.receive(reply(1));
+    assert.equal(peer.socket.isReferenced, false);
+    peer.socket.destroy();
+  });
+});

@@ -1,0 +1,41 @@
+/** What all connections of a server, or one connection of a client, may hold together. */
+export class Budget {
+  readonly #maxStreams: number;
+  readonly #maxBytes: number;
+  #streams = 0;
+  #bytes = 0;
+
+  constructor(maxStreams: number, maxBytes: number) {
+    this.#maxStreams = maxStreams;
+    this.#maxBytes = maxBytes;
+  }
+
+  get streams(): number {
+    return this.#streams;
+  }
+
+  /** Of messages that have begun and not ended, in either direction. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get hasStream(): boolean {
+    return this.#streams < this.#maxStreams;
+  }
+
+  /** Positive for streams that were opened. */
+  countStreams(change: number): void {
+    this.#streams += change;
+  }
+
+  /** False, and nothing is taken, when it would be too much. */
+  take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#maxBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}

@@ -1,0 +1,238 @@
+import type { Socket } from 'node:net';
+import { remainingMs } from '../../rpc/deadline.js';
+import { RpcError } from '../../rpc/error.js';
+import { Status } from '../../rpc/status.js';
+import type { ConnectOptions, OutgoingCall, UnaryCall } from '../transport.js';
+import type { WireMethod } from '../wire-method.js';
+import { Budget } from './budget.js';
+import { ClientUnary } from './client-unary.js';
+import { Http2Connection, type Http2Limits, resetText, statusOfReset } from './connection.js';
+import { requestFields, timeoutText } from './headers.js';
+import { PreparedBlock } from './hpack-prepared.js';
+import { ConnectionError, ErrorCode, MAX_STREAM_ID, PREFACE } from './protocol.js';
+import { ClientReplyStream } from './reply-stream.js';
+import type { Fields } from './stream.js';
+
+const LIMITS: Http2Limits = {
+  streamWindowBytes: 262_144,
+  connectionWindowBytes: 8_388_608,
+  maxHeaderListBytes: 16_384,
+  maxConcurrentStreams: 0,
+};
+const KEEPALIVE_MS = 10_000;
+const KEEPALIVE_TIMEOUT_MS = 3_000;
+/** Time-outs of a method that have a block of their own; most clients use one or two. */
+const MAX_BLOCKS = 4;
+
+/** What a connection tells the one who opened it. */
+export type ClientConnectionEvents = {
+  /** The server's SETTINGS are here: calls may be sent. */
+  onReady(): void;
+  /** No new calls on this connection: the server leaves (GOAWAY), or the stream numbers are used up. */
+  onLeaving(): void;
+  /** A call has ended, so that there may be room for another. */
+  onRoom(): void;
+  onClosed(error: RpcError): void;
+};
+
+/** A client's end of a connection. */
+export class ClientConnection extends Http2Connection {
+  readonly options: ConnectOptions;
+  readonly #authority: string;
+  readonly #events: ClientConnectionEvents;
+  readonly #keepalive: NodeJS.Timeout;
+  readonly #blocks = new Map<WireMethod, Map<string, PreparedBlock>>();
+  readonly #bases = new Map<WireMethod, PreparedBlock>(); // Without a time-out.
+  #pingTimeout: NodeJS.Timeout | undefined;
+  #heard = false;
+  #nextId = 1;
+  #isReady = false;
+  #isLeaving = false;
+
+  constructor(socket: Socket, authority: string, options: ConnectOptions, events: ClientConnectionEvents) {
+    super(socket, LIMITS, new Budget(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY));
+    this.options = options;
+    this.#authority = authority;
+    this.#events = events;
+    this.output.write(PREFACE, 0, PREFACE.length);
+    this.announce(false);
+    this.#keepalive = setInterval(() => this.#ping(), KEEPALIVE_MS).unref();
+  }
+
+  /** Whether a call may be sent now. */
+  get hasRoom(): boolean {
+    return this.#isReady && !this.#isLeaving && this.streams.size < this.peerMaxStreams;
+  }
+
+  unary(call: UnaryCall, request: Uint8Array): ClientUnary {
+    const stream = new ClientUnary(this, this.#takeId(), call);
+    this.#open(stream, call);
+    stream.sendOnly(request);
+    return stream;
+  }
+
+  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ClientReplyStream {
+    const stream = new ClientReplyStream(this, this.#takeId(), call);
+    this.#open(stream, call);
+    stream.pumpFrom(requests);
+    return stream;
+  }
+
+  #takeId(): number {
+    const id = this.#nextId;
+    this.#nextId += 2;
+    if (this.#nextId > MAX_STREAM_ID) this.#leave(); // 5.1.1
+    return id;
+  }
+
+  #open(stream: ClientUnary | ClientReplyStream, call: OutgoingCall): void {
+    if (this.streams.size === 0) this.socket.ref();
+    this.streams.add(stream);
+    this.budget.countStreams(1);
+    this.writer.headers(stream.id, this.#block(call), false);
+  }
+
+  /** Calls of one method and time-out, and without metadata, share a block that is ready after the first of them. */
+  #block(call: OutgoingCall): Buffer {
+    const left = remainingMs(call.deadline);
+    const timeout = Number.isFinite(left) ? timeoutText(left) : '';
+    if (call.metadata && call.metadata.size > 0) return this.encoder.encode(this.#fields(call, timeout));
+    let byTimeout = this.#blocks.get(call.wire);
+    if (!byTimeout) {
+      byTimeout = new Map();
+      this.#blocks.set(call.wire, byTimeout);
+    }
+    let block = byTimeout.get(timeout);
+    if (!block) {
+      if (byTimeout.size >= MAX_BLOCKS) return this.#blockWith(call, timeout);
+      block = new PreparedBlock(this.encoder, this.#fields(call, timeout));
+      byTimeout.set(timeout, block);
+    }
+    return block.encode();
+  }
+
+  /** For time-outs that differ from call to call: the block without it, which stays ready, and behind it the one field. */
+  #blockWith(call: OutgoingCall, timeout: string): Buffer {
+    let base = this.#bases.get(call.wire);
+    if (!base) {
+      base = new PreparedBlock(this.encoder, this.#fields(call, ''));
+      this.#bases.set(call.wire, base);
+    }
+    return Buffer.concat([base.encode(), this.encoder.encode(['grpc-timeout', timeout])]);
+  }
+
+  #fields(call: OutgoingCall, timeout: string): Fields {
+    const { tls, compression } = this.options;
+    return requestFields({
+      path: call.wire.method.path,
+      scheme: tls ? 'https' : 'http',
+      authority: this.#authority,
+      contentType: call.wire.contentType,
+      encoding: compression === 'identity' ? undefined : compression,
+      timeout,
+      metadata: call.metadata,
+    });
+  }
+
+  /** Ends the connection once its calls have. */
+  leave(): void {
+    this.#leave();
+    if (this.streams.size === 0) this.#goodbye();
+  }
+
+  /** Ends it now; its calls are told `error`. */
+  cutOff(error: RpcError): void {
+    for (const stream of [...this.streams.values()]) {
+      if (stream instanceof ClientUnary || stream instanceof ClientReplyStream) stream.cancel(error);
+    }
+    this.#goodbye();
+  }
+
+  #goodbye(): void {
+    this.goAwayAndClose(ErrorCode.NO_ERROR, '');
+    this.lost(undefined);
+  }
+
+  #leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#events.onLeaving();
+  }
+
+  protected override readonly lastPeerStream = 0;
+
+  protected override isIdle(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId >= this.#nextId;
+  }
+
+  protected override onNewStream(streamId: number): void {
+    // 5.1.1, 8.4: a server opens no streams. On one that we have cancelled the answer may be on its way.
+    if (this.isIdle(streamId)) {
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `HEADERS on idle stream ${streamId}`);
+    }
+  }
+
+  protected override onSettings(): void {
+    if (this.#isReady) return this.#events.onRoom();
+    this.#isReady = true;
+    this.#events.onReady();
+    if (this.streams.size === 0) this.socket.unref(); // The call that it was opened for may be over.
+  }
+
+  /** 6.8: streams above the last one were not, and will not be, looked at. */
+  protected override onGoAway(lastStreamId: number, code: number, text: string): void {
+    this.#leave();
+    const why = `the server at ${this.options.address} is leaving${code === ErrorCode.NO_ERROR ? '' : ` (${resetText(code)} ${text})`}`;
+    const error = new RpcError(Status.UNAVAILABLE, why, { maybeExecuted: false });
+    for (const stream of [...this.streams.values()]) {
+      if (stream.id <= lastStreamId) continue;
+      stream.localEnded = stream.remoteEnded = true;
+      this.forget(stream);
+      stream.onLost(error);
+    }
+    if (this.streams.size === 0) this.#goodbye();
+  }
+
+  protected override onStreamForgotten(): void {
+    if (this.streams.size > 0) return this.#events.onRoom();
+    // An idle connection does not keep its process alive.
+    this.socket.unref();
+    if (this.#isLeaving) this.#goodbye();
+    else this.#events.onRoom();
+  }
+
+  protected override resetError(code: number): RpcError {
+    return new RpcError(statusOfReset(code), resetText(code), {
+      maybeExecuted: code !== ErrorCode.REFUSED_STREAM,
+    });
+  }
+
+  /** What comes in shows as well as an answer to a PING that the server is there. */
+  protected override onChunkRead(): void {
+    this.#heard = true;
+  }
+
+  #ping(): void {
+    if (this.#heard) {
+      this.#heard = false;
+      return;
+    }
+    this.writer.ping(new Uint8Array(8), false);
+    this.#pingTimeout ??= setTimeout(() => {
+      this.lost(new Error(`no answer to a ping within ${KEEPALIVE_TIMEOUT_MS} ms`));
+      this.socket.destroy();
+    }, KEEPALIVE_TIMEOUT_MS).unref();
+  }
+
+  protected override onPong(): void {
+    clearTimeout(this.#pingTimeout);
+    this.#pingTimeout = undefined;
+  }
+
+  protected override onClosed(error: RpcError): void {
+    clearInterval(this.#keepalive);
+    clearTimeout(this.#pingTimeout);
+    this.#isLeaving = true;
+    this.#events.onClosed(error);
+  }
+}

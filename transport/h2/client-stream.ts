@@ -1,0 +1,135 @@
+import { compressionNamed } from '../../codec/compression.js';
+import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
+import { RpcError } from '../../rpc/error.js';
+import type { Metadata } from '../../rpc/metadata.js';
+import { Status } from '../../rpc/status.js';
+import { type Timed, wheel } from '../../rpc/timer-wheel.js';
+import type { Cancellable, CompressionName, OutgoingCall } from '../transport.js';
+import { metadataOf, responseHead, statusOfHttp } from './headers.js';
+import type { ClientOwner } from './owner.js';
+import { ErrorCode } from './protocol.js';
+import { cutShort, type Fields, GrpcStream } from './stream.js';
+
+/** One call at the client's end; unary calls and streams differ in what they do with the replies. */
+export abstract class ClientStream extends GrpcStream implements Timed, Cancellable {
+  readonly deadline: Deadline | undefined;
+  wheelPrevious: Timed | undefined;
+  wheelNext: Timed | undefined;
+  wheelSlot: number | undefined;
+  protected readonly call: OutgoingCall;
+  readonly #compression: CompressionName;
+  readonly #maxMessageBytes: number;
+  #header: Fields | undefined;
+  #encoding: string | undefined;
+  readonly #address: string;
+  #isOver = false;
+
+  constructor(connection: ClientOwner, id: number, call: OutgoingCall) {
+    super(connection, id, connection.options.maxMessageBytes);
+    this.call = call;
+    this.#address = connection.options.address;
+    this.deadline = call.deadline;
+    this.#compression = connection.options.compression;
+    this.#maxMessageBytes = connection.options.maxMessageBytes;
+    wheel.add(this);
+  }
+
+  /** The header has come. */
+  protected abstract onHeader(fields: Fields): void;
+  protected abstract onReply(bytes: Uint8Array): void;
+  /** Called once, last. Without `error` the status was OK. */
+  protected abstract onDone(error: RpcError | undefined, trailer: Fields | undefined): void;
+
+  protected get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Sends a request in the connection's compression. @throws RpcError for one over the limit */
+  protected sendRequest(bytes: Uint8Array, last: boolean): Promise<void> | undefined {
+    if (bytes.length > this.#maxMessageBytes) {
+      throw new RpcError(
+        Status.RESOURCE_EXHAUSTED,
+        `message of ${bytes.length} bytes, at most ${this.#maxMessageBytes} are sent`,
+      );
+    }
+    if (this.#compression === 'identity') return this.send(bytes, false, last);
+    return this.send(compressionNamed(this.#compression).compress(bytes), true, last);
+  }
+
+  onHeaders(fields: Fields | undefined, endStream: boolean): void {
+    if (!fields)
+      return this.breakOff(
+        new RpcError(Status.RESOURCE_EXHAUSTED, 'the metadata of the reply is over the limit'),
+      );
+    if (endStream) return this.#finish(fields);
+    if (this.#header) return this.breakOff(new RpcError(Status.INTERNAL, 'a second header in one reply'));
+    const head = responseHead(fields);
+    if (head.httpStatus >= 100 && head.httpStatus < 200) return; // 8.1: informational.
+    if (head.httpStatus !== 200 || !head.contentType?.startsWith('application/grpc')) {
+      const text = `not a gRPC answer: HTTP status ${head.httpStatus}, content type ${head.contentType?.slice(0, 64)}`;
+      return this.breakOff(new RpcError(statusOfHttp(head.httpStatus), text));
+    }
+    this.#header = fields;
+    this.#encoding = head.encoding;
+    this.onHeader(fields);
+  }
+
+  protected override onMessage(bytes: Buffer, compressed: boolean): void {
+    if (!this.#header) throw new RpcError(Status.INTERNAL, 'a reply without a header');
+    if (!compressed) return this.onReply(bytes);
+    if (!this.#encoding || this.#encoding === 'identity')
+      throw new RpcError(Status.INTERNAL, 'a compressed reply, and no grpc-encoding');
+    this.onReply(compressionNamed(this.#encoding).decompress(bytes, this.#maxMessageBytes));
+  }
+
+  protected override sendEnd(): void {
+    this.connection.writer.data(this.id, NOTHING, 0, 0, true);
+    this.closeIfEnded();
+  }
+
+  protected override onEnd(): void {
+    this.breakOff(new RpcError(Status.INTERNAL, 'the reply ended without trailers'));
+  }
+
+  #finish(fields: Fields): void {
+    const wasMidMessage = this.isMidMessage;
+    this.remoteEnded = true;
+    const head = responseHead(fields);
+    const { grpcStatus, message, httpStatus } = head;
+    // 8.1: a server may answer before it has seen all requests; then the rest of them is not wanted.
+    if (!this.localEnded) this.reset(ErrorCode.NO_ERROR);
+    else this.closeIfEnded();
+    if (grpcStatus === Status.OK) return this.#over(wasMidMessage ? cutShort() : undefined, fields);
+    if (grpcStatus !== undefined) {
+      const error = new RpcError(grpcStatus as Status, message, { metadata: metadataOf(fields) });
+      return this.#over(error, fields);
+    }
+    const code = this.#header ? Status.UNKNOWN : statusOfHttp(httpStatus);
+    this.#over(new RpcError(code, `the reply has no grpc-status (HTTP status ${httpStatus})`), fields);
+  }
+
+  override onLost(error: RpcError): void {
+    this.#over(error, undefined);
+  }
+
+  cancel(error: RpcError): void {
+    if (this.#isOver) return;
+    this.reset(ErrorCode.CANCEL);
+    this.#over(error, undefined);
+  }
+
+  onDeadline(): void {
+    this.cancel(deadlineExceeded(`no reply within the time-out from ${this.#address}`));
+  }
+
+  #over(error: RpcError | undefined, trailer: Fields | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    wheel.remove(this);
+    this.onDone(error, trailer);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+export const metadataOrEmpty = (fields: Fields | undefined): Metadata => metadataOf(fields ?? []);

@@ -1,0 +1,54 @@
+import { RpcError } from '../../rpc/error.js';
+import { Status } from '../../rpc/status.js';
+import type { UnaryCall } from '../transport.js';
+import { ClientStream, metadataOrEmpty } from './client-stream.js';
+import type { ClientOwner } from './owner.js';
+import type { Fields } from './stream.js';
+
+export class ClientUnary extends ClientStream {
+  readonly #unary: UnaryCall;
+  #reply: Uint8Array | undefined;
+  #header: Fields | undefined;
+  protected override readonly hasRoom = true;
+
+  constructor(connection: ClientOwner, id: number, call: UnaryCall) {
+    super(connection, id, call);
+    this.#unary = call;
+  }
+
+  sendOnly(request: Uint8Array): void {
+    void this.sendRequest(request, true);
+  }
+
+  protected override onHeader(fields: Fields): void {
+    this.#header = fields;
+  }
+
+  protected override onReply(bytes: Uint8Array): void {
+    if (this.#reply)
+      throw new RpcError(
+        Status.UNIMPLEMENTED,
+        `${this.call.wire.method.path}: more than one reply to a unary call`,
+      );
+    this.#reply = bytes;
+  }
+
+  protected override onDone(error: RpcError | undefined, trailer: Fields | undefined): void {
+    let failure = error;
+    let reply: unknown;
+    if (!failure && !this.#reply) {
+      failure = new RpcError(
+        Status.UNIMPLEMENTED,
+        `${this.call.wire.method.path}: the call ended well, but without a reply`,
+      );
+    } else if (!failure) {
+      try {
+        reply = this.call.wire.reply.decode(this.#reply!);
+      } catch (reason) {
+        failure = RpcError.from(reason, Status.INTERNAL);
+      }
+    }
+    if (!this.#unary.wantsMetadata) return this.#unary.done(failure, reply, undefined, undefined);
+    this.#unary.done(failure, reply, this.#header && metadataOrEmpty(this.#header), metadataOrEmpty(trailer));
+  }
+}

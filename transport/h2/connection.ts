@@ -1,0 +1,533 @@
+import type { Socket } from 'node:net';
+import { RpcError, textOf } from '../../rpc/error.js';
+import { Status } from '../../rpc/status.js';
+import type { Budget } from './budget.js';
+import { ReceiveWindow, SendWindow } from './flow-control.js';
+import { type FrameHandler, FrameReader } from './frame-reader.js';
+import { FrameWriter } from './frame-writer.js';
+import { HpackDecoder } from './hpack-decoder.js';
+import { HpackEncoder } from './hpack-encoder.js';
+import { HpackError } from './hpack-error.js';
+import { Output } from './output.js';
+import type { Sender, StreamOwner } from './owner.js';
+import {
+  ACK,
+  CONTINUATION,
+  ConnectionError,
+  DATA,
+  DEFAULT_WINDOW,
+  ENABLE_PUSH,
+  END_HEADERS,
+  END_STREAM,
+  ErrorCode,
+  errorName,
+  GOAWAY,
+  HAS_PRIORITY,
+  HEADER_TABLE_SIZE,
+  HEADERS,
+  INITIAL_WINDOW_SIZE,
+  MAX_CONCURRENT_STREAMS,
+  MAX_FRAME_SIZE,
+  MAX_HEADER_LIST_SIZE,
+  MAX_MAX_FRAME_SIZE,
+  MAX_WINDOW,
+  MIN_MAX_FRAME_SIZE,
+  PADDED,
+  PING,
+  PRIORITY,
+  PUSH_PROMISE,
+  RST_STREAM,
+  SETTINGS,
+  WINDOW_UPDATE,
+} from './protocol.js';
+import { Rate } from './rate.js';
+import type { Fields, GrpcStream } from './stream.js';
+import { StreamTable } from './stream-table.js';
+
+export type Http2Limits = {
+  /** SETTINGS_INITIAL_WINDOW_SIZE that we announce: what a peer may send on a stream before it is read. */
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  /** SETTINGS_MAX_HEADER_LIST_SIZE that we announce, and hold to. */
+  readonly maxHeaderListBytes: number;
+  readonly maxConcurrentStreams: number;
+};
+
+const MAX_CONTINUATIONS = 8;
+/** Entries of one SETTINGS frame. There are six that we know. */
+const MAX_SETTINGS = 32;
+/** For the last words to a peer: closing at once would throw away what is on its way to it. */
+const LINGER_MS = 1_000;
+/** 10.5: absolute, so that one byte now and then does not extend it. */
+const FRAME_TIMEOUT_MS = 10_000;
+/** Above this the socket has enough to do, and DATA waits for it to drain. */
+const SOCKET_HIGH_WATER_BYTES = 1_048_576;
+
+/** What a client's and a server's end of a connection have in common (RFC 9113). */
+export abstract class Http2Connection implements FrameHandler, StreamOwner {
+  readonly socket: Socket;
+  readonly writer: FrameWriter;
+  readonly encoder = new HpackEncoder();
+  readonly budget: Budget;
+  protected readonly streams = new StreamTable();
+  protected readonly output: Output;
+  protected readonly limits: Http2Limits;
+  /** The peer's settings (6.5.2). */
+  peerInitialWindow = DEFAULT_WINDOW;
+  protected peerMaxStreams = Number.POSITIVE_INFINITY;
+  readonly #reader = new FrameReader(this);
+  readonly #decoder: HpackDecoder;
+  readonly #sendWindow = new SendWindow(DEFAULT_WINDOW);
+  readonly #receiveWindow: ReceiveWindow;
+  readonly #sending = new Set<Sender>(); // With something queued that the stream's own window lets through.
+  readonly #controlRate = new Rate('control frames', 100, 200);
+  readonly #updateRate = new Rate('window updates', 1_000, 10_000);
+  #sawSettings = false;
+  #closed = false;
+  #saidGoodbye = false;
+  #unfinished = 0; // The frame, or block of headers, that had begun and not ended at the last look,
+  #unfinishedSince = 0; // and when it was seen first.
+
+  // The header block that has begun and not ended (6.10): nothing else may come in between.
+  #blockStream = 0;
+  #blockEndStream = false;
+  #block: Buffer | undefined;
+  #continuations = 0;
+  #blocks = 0;
+
+  constructor(socket: Socket, limits: Http2Limits, budget: Budget) {
+    this.socket = socket;
+    this.budget = budget;
+    this.limits = limits;
+    this.output = new Output(socket);
+    this.writer = new FrameWriter(this.output);
+    this.#decoder = new HpackDecoder({ maxListBytes: limits.maxHeaderListBytes });
+    this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
+    socket.setNoDelay(true);
+    socket.on('data', this.#onChunk);
+    socket.on('drain', () => this.#sendQueued());
+    socket.on('error', (error) => this.lost(error));
+    socket.on('close', () => this.lost(undefined));
+    socket.on('end', () => this.lost(undefined));
+  }
+
+  get streamWindow(): number {
+    return this.limits.streamWindowBytes;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  get openStreams(): number {
+    return this.streams.size;
+  }
+
+  protected get sawSettings(): boolean {
+    return this.#sawSettings;
+  }
+
+  /** Our SETTINGS, and the connection's window made as large as we want it (3.4, 6.9.2). */
+  protected announce(server: boolean): void {
+    this.writer.settings([
+      ...(server
+        ? ([[MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]] as const)
+        : ([[ENABLE_PUSH, 0]] as const)),
+      [INITIAL_WINDOW_SIZE, this.limits.streamWindowBytes],
+      [MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
+    ]);
+    this.writer.windowUpdate(0, this.limits.connectionWindowBytes - DEFAULT_WINDOW);
+  }
+
+  /** A block of headers on a stream that is not open. */
+  protected abstract onNewStream(streamId: number, fields: Fields | undefined, endStream: boolean): void;
+  /** A frame for a stream that is not open. */
+  protected abstract isIdle(streamId: number): boolean;
+  protected abstract onSettings(): void;
+  protected abstract onGoAway(lastStreamId: number, code: number, text: string): void;
+  /** The connection is gone; its streams have been told. */
+  protected abstract onClosed(error: RpcError): void;
+  protected onStreamForgotten(): void {}
+  protected onPong(): void {}
+  protected onChunkRead(): void {}
+
+  readonly #onChunk = (chunk: Buffer): void => {
+    if (this.#closed) return;
+    try {
+      this.#reader.push(chunk);
+      this.onChunkRead();
+    } catch (reason) {
+      this.failed(reason);
+    }
+  };
+
+  /** 5.4.1: the peer broke the protocol. It is told how, and the connection ends. */
+  protected failed(reason: unknown): void {
+    if (this.#closed) return;
+    const error = this.#sawSettings ? asConnectionError(reason) : notHttp2(asConnectionError(reason));
+    // Our own faults are not the peer's to read.
+    this.goAwayAndClose(error.code, error.cause === undefined ? error.message : 'an internal error');
+    this.lost(error);
+  }
+
+  protected goAwayAndClose(code: ErrorCode, text: string): void {
+    if (this.#closed || this.socket.destroyed) return;
+    this.writer.goAway(this.lastPeerStream, code, text);
+    this.endSocket();
+  }
+
+  /** Closes our side behind what is written. What the peer still sends is read and left: a reset would outrun it. */
+  protected endSocket(): void {
+    if (this.#saidGoodbye) return;
+    this.#saidGoodbye = true;
+    this.output.flush();
+    this.socket.end();
+    this.socket.resume();
+    // A peer that does not close its side, or does not read, must not hold ours.
+    const timer = setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
+    this.socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** 10.5: an end to frames, and blocks of headers, that begin and do not end. @throws ConnectionError */
+  protected checkUnfinished(now: number): void {
+    const unfinished = this.#reader.midFrame
+      ? this.#reader.partials
+      : this.#blockStream > 0
+        ? -this.#blocks
+        : 0;
+    if (unfinished !== this.#unfinished) {
+      this.#unfinished = unfinished;
+      this.#unfinishedSince = now;
+    } else if (unfinished !== 0 && now - this.#unfinishedSince >= FRAME_TIMEOUT_MS) {
+      throw new ConnectionError(
+        ErrorCode.ENHANCE_YOUR_CALM,
+        `a frame that has not ended after ${FRAME_TIMEOUT_MS} ms`,
+      );
+    }
+  }
+
+  protected abstract readonly lastPeerStream: number;
+
+  /** Told more than once; the first counts. */
+  protected lost(reason: Error | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (!this.socket.destroyed) this.endSocket();
+    const why = reason
+      ? `the connection was lost: ${reason.message}`
+      : 'the connection was closed by the peer';
+    const error = new RpcError(Status.UNAVAILABLE, why, { cause: reason });
+    const streams = [...this.streams.values()];
+    this.streams.clear();
+    this.#sending.clear();
+    this.budget.countStreams(-streams.length);
+    for (const stream of streams) {
+      stream.localEnded = stream.remoteEnded = true;
+      stream.release();
+      stream.onLost(error);
+    }
+    this.onClosed(error);
+  }
+
+  onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (this.#closed) return; // By a frame before it in the same chunk.
+    if (this.#blockStream !== 0 && (type !== CONTINUATION || streamId !== this.#blockStream)) {
+      throw protocolError('a header block was interrupted'); // 6.10
+    }
+    if (!this.#sawSettings && (type !== SETTINGS || flags & ACK))
+      throw protocolError('the first frame is not SETTINGS'); // 3.4
+    switch (type) {
+      case DATA:
+        return this.#onData(flags, streamId, buffer, start, end);
+      case HEADERS:
+        return this.#onHeadersFrame(flags, streamId, buffer, start, end);
+      case CONTINUATION:
+        return this.#onContinuation(flags, streamId, buffer, start, end);
+      case WINDOW_UPDATE:
+        return this.#onWindowUpdate(streamId, buffer, start, end);
+      case RST_STREAM:
+        return this.#onResetFrame(streamId, buffer, start, end);
+      case SETTINGS:
+        return this.#onSettingsFrame(flags, streamId, buffer, start, end);
+      case PING:
+        return this.#onPing(flags, streamId, buffer, start, end);
+      case GOAWAY:
+        if (streamId !== 0) throw protocolError('GOAWAY on a stream');
+        if (end - start < 8) throw frameSize('GOAWAY');
+        this.#controlRate.count();
+        return this.onGoAway(
+          buffer.readUInt32BE(start) & MAX_WINDOW,
+          buffer.readUInt32BE(start + 4),
+          buffer.toString('latin1', start + 8, Math.min(end, start + 264)),
+        );
+      case PRIORITY: // 5.3.2: deprecated, and ignored.
+        if (streamId === 0) throw protocolError('PRIORITY on stream 0');
+        if (end - start !== 5) throw frameSize('PRIORITY');
+        return this.#controlRate.count();
+      case PUSH_PROMISE: // 8.4: refused by ENABLE_PUSH 0, and never a client's to send.
+        throw protocolError('PUSH_PROMISE, although push is off');
+      default: // 5.5: unknown types are ignored, but they are not free.
+        this.#controlRate.count();
+    }
+  }
+
+  #onData(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId === 0) throw protocolError('DATA on stream 0');
+    const flowBytes = end - start;
+    this.#receiveWindow.received(flowBytes);
+    // Streams hold their own readers back; the connection goes on for the others.
+    const increment = this.#receiveWindow.consumed(flowBytes);
+    if (increment > 0) this.writer.windowUpdate(0, increment);
+    let from = start;
+    let to = end;
+    if (flags & PADDED) {
+      if (from === to) throw frameSize('padded DATA');
+      to -= buffer[from++]!;
+      if (to < from) throw protocolError('padding longer than its frame'); // 6.1
+    }
+    const endStream = (flags & END_STREAM) !== 0;
+    if (from === to && !endStream) this.#controlRate.count();
+    else this.#controlRate.earn(1); // Peers that measure the line send a PING with their data.
+    const stream = this.streams.get(streamId);
+    if (!stream) return this.#unknownStream(streamId, 'DATA');
+    if (stream.remoteEnded) return this.#streamClosed(stream);
+    stream.onData(buffer, from, to, flowBytes, endStream);
+  }
+
+  /** 5.1: what was under way when a stream was closed is let pass; a stream that never was is an error. */
+  #unknownStream(streamId: number, what: string): void {
+    if (this.isIdle(streamId)) throw protocolError(`${what} on idle stream ${streamId}`);
+  }
+
+  #streamClosed(stream: GrpcStream): void {
+    stream.localEnded = stream.remoteEnded = true;
+    this.writer.resetStream(stream.id, ErrorCode.STREAM_CLOSED);
+    this.forget(stream);
+    stream.onLost(new RpcError(Status.INTERNAL, 'the peer sent more after the end of its stream'));
+    this.onStreamBroken(); // Last: it may throw, and the stream is to be told first.
+  }
+
+  #onHeadersFrame(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId === 0) throw protocolError('HEADERS on stream 0');
+    let from = start;
+    let to = end;
+    if (flags & (PADDED | HAS_PRIORITY)) {
+      from += (flags & PADDED ? 1 : 0) + (flags & HAS_PRIORITY ? 5 : 0);
+      if (from > to) throw frameSize('HEADERS');
+      if (flags & PADDED) to -= buffer[start]!;
+      if (to < from) throw protocolError('padding longer than its frame'); // 6.2
+    }
+    const endStream = (flags & END_STREAM) !== 0;
+    if (flags & END_HEADERS) return this.#onBlock(streamId, buffer, from, to, endStream);
+    this.#blocks++;
+    this.#blockStream = streamId;
+    this.#blockEndStream = endStream;
+    this.#continuations = 0;
+    this.#block = Buffer.from(buffer.subarray(from, to));
+  }
+
+  #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (this.#blockStream === 0) throw protocolError('CONTINUATION without HEADERS');
+    const bytes = this.#block!.length + end - start;
+    if (++this.#continuations > MAX_CONTINUATIONS || bytes > this.limits.maxHeaderListBytes * 2) {
+      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `a header block of more than ${bytes} bytes`);
+    }
+    this.#block = Buffer.concat([this.#block!, buffer.subarray(start, end)], bytes);
+    if (!(flags & END_HEADERS)) return;
+    const block = this.#block;
+    this.#block = undefined;
+    this.#blockStream = 0;
+    this.#onBlock(streamId, block, 0, block.length, this.#blockEndStream);
+  }
+
+  #onBlock(streamId: number, buffer: Buffer, start: number, end: number, endStream: boolean): void {
+    const fields = this.#decoder.decode(buffer, start, end); // 4.3: always, to keep the tables alike.
+    const stream = this.streams.get(streamId);
+    if (!stream) return this.onNewStream(streamId, fields, endStream);
+    if (stream.remoteEnded) return this.#streamClosed(stream); // 5.1: half-closed (remote)
+    stream.onHeaders(fields, endStream);
+  }
+
+  /** HEADERS on a stream that is closed: it was reset while they were on their way. */
+  protected onLateHeaders(endStream: boolean): void {
+    // 5.1.1: a request with the number of an old stream.
+    if (!endStream) throw protocolError('HEADERS on a closed stream');
+    this.#controlRate.count();
+  }
+
+  #onWindowUpdate(streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (end - start !== 4) throw frameSize('WINDOW_UPDATE');
+    const increment = buffer.readUInt32BE(start) & MAX_WINDOW;
+    this.#updateRate.count();
+    if (streamId === 0) {
+      if (increment === 0) throw protocolError('WINDOW_UPDATE of 0');
+      if (!this.#sendWindow.add(increment)) {
+        throw new ConnectionError(
+          ErrorCode.FLOW_CONTROL_ERROR,
+          'the window of the connection is over 2^31-1',
+        );
+      }
+      return this.#sendQueued();
+    }
+    const stream = this.streams.get(streamId);
+    if (!stream) return this.#unknownStream(streamId, 'WINDOW_UPDATE');
+    if (increment === 0) throw protocolError('WINDOW_UPDATE of 0'); // 6.9 allows a stream error; this is a broken peer.
+    stream.onWindowUpdate(increment);
+    this.#sendQueued();
+  }
+
+  #onResetFrame(streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId === 0) throw protocolError('RST_STREAM on stream 0');
+    if (end - start !== 4) throw frameSize('RST_STREAM');
+    const code = buffer.readUInt32BE(start);
+    const stream = this.streams.get(streamId);
+    this.onReset(stream);
+    if (!stream) return this.#unknownStream(streamId, 'RST_STREAM');
+    stream.localEnded = stream.remoteEnded = true;
+    this.forget(stream);
+    stream.onLost(this.resetError(code));
+  }
+
+  protected abstract resetError(code: number): RpcError;
+  /** The peer resets a stream; undefined when it is closed already. */
+  protected onReset(_stream: GrpcStream | undefined): void {}
+  /** We have reset a stream for what the peer did. */
+  protected onStreamBroken(): void {}
+
+  #onSettingsFrame(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId !== 0) throw protocolError('SETTINGS on a stream');
+    this.#controlRate.count();
+    if (flags & ACK) {
+      if (end > start) throw frameSize('SETTINGS acknowledgement');
+      return;
+    }
+    if ((end - start) % 6 !== 0) throw frameSize('SETTINGS');
+    if (end - start > MAX_SETTINGS * 6) {
+      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `more than ${MAX_SETTINGS} settings in a frame`);
+    }
+    this.#sawSettings = true;
+    const windowBefore = this.peerInitialWindow;
+    for (let at = start; at < end; at += 6) this.#set(buffer.readUInt16BE(at), buffer.readUInt32BE(at + 2));
+    // 6.9.2. Once per frame: with many streams open the change is not cheap, and its values are.
+    const change = this.peerInitialWindow - windowBefore;
+    if (change !== 0) for (const stream of this.streams.values()) stream.onWindowUpdate(change);
+    this.writer.settingsAck();
+    this.onSettings();
+    this.#sendQueued();
+  }
+
+  #set(id: number, value: number): void {
+    switch (id) {
+      case HEADER_TABLE_SIZE:
+        this.encoder.setMaxTableBytes(value);
+        return;
+      case ENABLE_PUSH:
+        if (value > 1) throw protocolError(`ENABLE_PUSH ${value}`);
+        return;
+      case MAX_CONCURRENT_STREAMS:
+        this.peerMaxStreams = value;
+        return;
+      case INITIAL_WINDOW_SIZE:
+        if (value > MAX_WINDOW)
+          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `initial window ${value}`);
+        this.peerInitialWindow = value;
+        return;
+      case MAX_FRAME_SIZE:
+        if (value < MIN_MAX_FRAME_SIZE || value > MAX_MAX_FRAME_SIZE)
+          throw protocolError(`MAX_FRAME_SIZE ${value}`);
+        // Larger frames would let one message hold up the others for longer.
+        return;
+      default: // 6.5.2: unknown settings are ignored.
+    }
+  }
+
+  #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
+    if (streamId !== 0) throw protocolError('PING on a stream');
+    if (end - start !== 8) throw frameSize('PING');
+    this.#controlRate.count();
+    if (flags & ACK) return this.onPong();
+    this.writer.ping(buffer.subarray(start, end), true);
+  }
+
+  // --- sending messages
+
+  /** Whether a message may go out now, whole. If so, its bytes are spent. */
+  takes(stream: Sender, bytes: number): boolean {
+    if (
+      bytes > this.writer.maxFrameBytes ||
+      bytes > stream.sendWindow.available ||
+      bytes > this.#sendWindow.available
+    ) {
+      return false;
+    }
+    if (this.#sending.size > 0 || this.output.pendingBytes > SOCKET_HIGH_WATER_BYTES) return false;
+    this.spend(stream, bytes);
+    return true;
+  }
+
+  spend(stream: Sender, bytes: number): void {
+    stream.sendWindow.take(bytes);
+    this.#sendWindow.take(bytes);
+    this.#updateRate.earn(4);
+    this.#controlRate.earn(1);
+  }
+
+  /** Streams with something queued take turns, a frame each, so that a large message does not hold up small ones. */
+  enqueue(stream: Sender): void {
+    this.#sending.add(stream);
+    this.#sendQueued();
+  }
+
+  #sendQueued(): void {
+    for (const stream of this.#sending) {
+      const room = Math.min(this.writer.maxFrameBytes, this.#sendWindow.available);
+      if (room <= 0 || this.output.pendingBytes > SOCKET_HIGH_WATER_BYTES) return;
+      // Its next turn is behind all others, also when the windows or the socket end this round early.
+      this.#sending.delete(stream);
+      if (stream.sendQueued(room)) this.#sending.add(stream);
+    }
+  }
+
+  /** The stream is closed (5.1). */
+  forget(stream: Sender): void {
+    this.#sending.delete(stream);
+    if (!this.streams.delete(stream.id)) return;
+    stream.release();
+    this.budget.countStreams(-1);
+    this.onStreamForgotten();
+  }
+}
+
+function asConnectionError(reason: unknown): ConnectionError {
+  if (reason instanceof ConnectionError) return reason;
+  if (reason instanceof HpackError) return new ConnectionError(ErrorCode[reason.code], reason.message);
+  return new ConnectionError(ErrorCode.INTERNAL_ERROR, textOf(reason), { cause: reason });
+}
+
+/** 3.4: what speaks something else is told so, and not what its bytes would mean in HTTP/2. */
+const notHttp2 = (error: ConnectionError) =>
+  error.code === ErrorCode.FRAME_SIZE_ERROR
+    ? new ConnectionError(ErrorCode.PROTOCOL_ERROR, `the peer does not speak HTTP/2 (${error.message})`)
+    : error;
+
+const protocolError = (text: string) => new ConnectionError(ErrorCode.PROTOCOL_ERROR, text);
+const frameSize = (what: string) =>
+  new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `${what} of a wrong length`);
+
+/** 7 and gRPC's mapping: what a reset means to the call that it ended. */
+export function statusOfReset(code: number): Status {
+  switch (code) {
+    case ErrorCode.REFUSED_STREAM:
+      return Status.UNAVAILABLE;
+    case ErrorCode.CANCEL:
+      return Status.CANCELLED;
+    case ErrorCode.ENHANCE_YOUR_CALM:
+      return Status.RESOURCE_EXHAUSTED;
+    case ErrorCode.INADEQUATE_SECURITY:
+      return Status.PERMISSION_DENIED;
+    default:
+      return Status.INTERNAL;
+  }
+}
+
+export const resetText = (code: number) => `the stream was reset with ${errorName(code)}`;

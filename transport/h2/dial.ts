@@ -1,0 +1,43 @@
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { type Address, parseAddress } from '../../rpc/address.js';
+import type { ClientTls } from '../tls.js';
+
+/** A socket to the address; with TLS one that has agreed on HTTP/2 (RFC 9113, 3.2), else with prior knowledge (3.3). */
+export function dial(
+  address: string,
+  tls: ClientTls | undefined,
+  onConnected: (error?: Error) => void,
+): Socket {
+  const to = parseAddress(address);
+  const where = to.kind === 'unix' ? { path: to.path } : { host: to.host, port: to.port };
+  if (!tls) {
+    const socket = connectTcp({ ...where, noDelay: true });
+    socket.once('connect', () => onConnected());
+    return socket;
+  }
+  const { ca, cert, key, serverName = hostOf(to) } = tls;
+  const socket: TLSSocket = connectTls({
+    ...where,
+    servername: serverName,
+    ALPNProtocols: ['h2'],
+    minVersion: 'TLSv1.2',
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  });
+  socket.setNoDelay(true);
+  socket.once('secureConnect', () => {
+    if (socket.alpnProtocol === 'h2') onConnected();
+    else onConnected(new Error('the server does not speak HTTP/2 over TLS (no "h2" in ALPN)'));
+  });
+  return socket;
+}
+
+/** `:authority`: the name that the server is asked for. */
+export function authorityOf(address: string, tls: ClientTls | undefined): string {
+  if (tls?.serverName) return tls.serverName;
+  return parseAddress(address).kind === 'unix' ? 'localhost' : address;
+}
+
+const hostOf = (address: Address): string => (address.kind === 'unix' ? 'localhost' : address.host);

@@ -1,0 +1,98 @@
+import type { Socket } from 'node:net';
+
+const CHUNK_BYTES = 65_536;
+/** The first chunk is smaller: many connections hardly ever say anything. */
+const FIRST_CHUNK_BYTES = 16_384;
+/** From this size on a payload goes to the socket as it is; below it is cheaper to copy it beside its neighbours. */
+const COPY_BELOW = 8_192;
+
+/**
+ * What is to be written to a socket, gathered over one turn of the event loop, so that many small frames are one
+ * write. Frames are laid one after another in a chunk that is left to the socket and replaced when it is full.
+ */
+export class Output {
+  readonly #socket: Socket;
+  readonly #parts: Buffer[] = []; // Finished, in order, before what is in the chunk.
+  #partBytes = 0;
+  #chunk: Buffer = Buffer.allocUnsafeSlow(FIRST_CHUNK_BYTES);
+  #from = 0; // In the chunk: what the socket has not been given yet starts here,
+  #to = 0; // and ends here.
+  #scheduled = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Bytes that have not gone to the kernel yet. */
+  get pendingBytes(): number {
+    return this.#socket.writableLength + this.#partBytes + this.#to - this.#from;
+  }
+
+  /** Bytes that have gone to the kernel. */
+  get takenBytes(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  /** Makes room for so many bytes (at most 16 KiB) in `chunk`, at the offset returned. Fill it before asking again. */
+  reserve(bytes: number): number {
+    if (this.#to + bytes > this.#chunk.length) this.#replaceChunk();
+    const offset = this.#to;
+    this.#to += bytes;
+    if (!this.#scheduled) this.#schedule();
+    return offset;
+  }
+
+  get chunk(): Buffer {
+    return this.#chunk;
+  }
+
+  /** Payload bytes: copied when few, else sent from where they are, so that they must not change afterwards. */
+  write(source: Uint8Array, start: number, end: number): void {
+    const bytes = end - start;
+    if (bytes >= COPY_BELOW) {
+      this.#cut();
+      this.#add(Buffer.from(source.buffer, source.byteOffset + start, bytes));
+      if (!this.#scheduled) this.#schedule();
+      return;
+    }
+    const offset = this.reserve(bytes);
+    this.#chunk.set(bytes === source.length ? source : source.subarray(start, end), offset);
+  }
+
+  readonly flush = (): void => {
+    this.#scheduled = false;
+    this.#cut();
+    const parts = this.#parts;
+    if (parts.length === 0) return;
+    if (this.#socket.writable) {
+      if (parts.length > 1) this.#socket.cork();
+      for (const part of parts) this.#socket.write(part);
+      if (parts.length > 1) this.#socket.uncork();
+    }
+    parts.length = 0;
+    this.#partBytes = 0;
+  };
+
+  #schedule(): void {
+    this.#scheduled = true;
+    // After the poll phase: what all sockets brought in this turn, and the promises that hang on it, are done by then.
+    setImmediate(this.flush);
+  }
+
+  #cut(): void {
+    if (this.#to === this.#from) return;
+    this.#add(this.#chunk.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+
+  #add(part: Buffer): void {
+    this.#parts.push(part);
+    this.#partBytes += part.length;
+  }
+
+  #replaceChunk(): void {
+    this.#cut();
+    this.#chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#from = this.#to = 0;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Peer } from '../../rpc/call.js';
+import type { Metadata } from '../../rpc/metadata.js';
+import type { ConnectOptions, ListenOptions } from '../transport.js';
+import type { Budget } from './budget.js';
+import type { SendWindow } from './flow-control.js';
+import type { FrameWriter } from './frame-writer.js';
+
+/** A stream as its connection sends for it. */
+export interface Sender {
+  readonly id: number;
+  readonly sendWindow: SendWindow;
+  /** Sends one DATA frame of what is queued, of at most so many bytes. False when there is no more to send now. */
+  sendQueued(maxBytes: number): boolean;
+  /** Gives back what the stream holds. */
+  release(): void;
+}
+
+/** A connection as its streams see it. */
+export interface StreamOwner {
+  readonly writer: FrameWriter;
+  readonly budget: Budget;
+  /** What the peer lets a new stream send. */
+  readonly peerInitialWindow: number;
+  /** What we let a new stream receive. */
+  readonly streamWindow: number;
+  /** Whether a message may go out now, whole. If so, its bytes are spent. */
+  takes(stream: Sender, bytes: number): boolean;
+  spend(stream: Sender, bytes: number): void;
+  /** The stream has something queued. */
+  enqueue(stream: Sender): void;
+  /** The stream is closed (RFC 9113, 5.1). */
+  forget(stream: Sender): void;
+}
+
+export interface ClientOwner extends StreamOwner {
+  readonly options: ConnectOptions;
+}
+
+export interface ServerOwner extends StreamOwner {
+  readonly options: ListenOptions;
+  readonly peer: Peer;
+  /** The client has given a stream up, or broken it. @throws ConnectionError when it does so too often */
+  countCancelled(): void;
+  /** Sends the header of a response. */
+  respond(streamId: number, contentType: string, metadata: Metadata | undefined): void;
+  /** Sends trailers. */
+  end(streamId: number, trailers: readonly string[]): void;
+  /** Sends the trailers of a call that went well and has no more to say. */
+  endOk(streamId: number): void;
+}

@@ -1,0 +1,70 @@
+import { RpcError } from '../../rpc/error.js';
+import { Metadata } from '../../rpc/metadata.js';
+import { Status } from '../../rpc/status.js';
+import { pump, type Sink } from '../pump.js';
+import type { OutgoingCall, ReplyStream } from '../transport.js';
+import { ClientStream, metadataOrEmpty } from './client-stream.js';
+import { Inbox } from './inbox.js';
+import type { ClientOwner } from './owner.js';
+import { pace } from './pace.js';
+import type { Fields } from './stream.js';
+
+/** A streaming call at the client's end. */
+export class ClientReplyStream extends ClientStream implements ReplyStream, Sink {
+  readonly header: Promise<Metadata>;
+  readonly trailer = new Metadata();
+  readonly #inbox: Inbox;
+  #resolveHeader!: (header: Metadata) => void;
+  #stopRequests = () => {};
+
+  constructor(connection: ClientOwner, id: number, call: OutgoingCall) {
+    super(connection, id, call);
+    this.header = new Promise((resolve) => {
+      this.#resolveHeader = resolve;
+    });
+    this.#inbox = new Inbox(call.wire.reply, {
+      onRoom: () => this.readerHasRoom(),
+      onLeave: (error) => this.cancel(error),
+    });
+  }
+
+  protected override get hasRoom(): boolean {
+    return this.#inbox.isEmpty;
+  }
+
+  pumpFrom(requests: AsyncIterable<unknown>): void {
+    this.#stopRequests = pump(requests, this);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+    return this.#inbox;
+  }
+
+  write(message: unknown): Promise<void> | undefined {
+    return this.sendRequest(this.call.wire.request.encode(message), false) ?? pace();
+  }
+
+  end(): void {
+    this.endAfterQueue();
+  }
+
+  fail(reason: unknown): void {
+    this.cancel(RpcError.from(reason, Status.CANCELLED));
+  }
+
+  protected override onHeader(fields: Fields): void {
+    this.#resolveHeader(metadataOrEmpty(fields));
+  }
+
+  protected override onReply(bytes: Uint8Array): void {
+    this.#inbox.put(bytes);
+  }
+
+  protected override onDone(error: RpcError | undefined, trailer: Fields | undefined): void {
+    if (trailer) this.trailer.merge(metadataOrEmpty(trailer));
+    else this.#inbox.drop();
+    this.#stopRequests();
+    this.#resolveHeader(new Metadata());
+    this.#inbox.close(error);
+  }
+}

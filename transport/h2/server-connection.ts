@@ -1,0 +1,330 @@
+import type { Socket } from 'node:net';
+import { acceptEncoding, compressionNamed } from '../../codec/compression.js';
+import type { Peer } from '../../rpc/call.js';
+import { RpcError } from '../../rpc/error.js';
+import type { Metadata } from '../../rpc/metadata.js';
+import { Status } from '../../rpc/status.js';
+import { requestHead as connectHead } from '../connect/request-head.js';
+import { peerOfSocket } from '../peer.js';
+import type { ListenOptions, Route } from '../transport.js';
+import type { Budget } from './budget.js';
+import { Cancellations } from './cancellations.js';
+import { ConnectStream } from './connect-stream.js';
+import { Http2Connection, resetText } from './connection.js';
+import { addMetadata, fieldOf, trailerFields } from './headers.js';
+import { PreparedBlock } from './hpack-prepared.js';
+import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
+import { Rate } from './rate.js';
+import { type RequestHead, requestHead } from './request-head.js';
+import { ServerExchange, ServerStream, ServerUnary } from './server-stream.js';
+import type { Fields, GrpcStream } from './stream.js';
+
+const MINUTE_MS = 60_000;
+const SETTINGS_TIMEOUT_MS = 5_000;
+const IDLE_MS = 5 * MINUTE_MS;
+/** Long-lived connections stay with the servers they began with, and with the credentials. */
+const MAX_AGE_MS = 30 * MINUTE_MS;
+const AGE_GRACE_MS = 30_000;
+/** Within this a client has to take something of what is written to it. */
+const WRITE_TIMEOUT_MS = MINUTE_MS;
+/** Above this nothing more is read until what is written has gone: answers, resets and acknowledgements add up. */
+const MAX_PENDING_BYTES = 2_097_152;
+const STREAM_TICK_MS = 10_000;
+
+/** A server's end of a connection. */
+export class ServerConnection extends Http2Connection {
+  readonly options: ListenOptions;
+  readonly peer: Peer;
+  readonly #onClosed: () => void;
+  readonly #cancellations = new Cancellations();
+  readonly #resets = new Rate('resets of streams that were over', 1_000, 10_000);
+  readonly #refusals = new Rate('streams over the limit', 1_000, 10_000);
+  readonly #responses = new Map<string, PreparedBlock>(); // By content type.
+  readonly #okTrailers = new PreparedBlock(this.encoder, ['grpc-status', '0']);
+  #lastId = 0; // Of the streams that we look at,
+  #lastSeenId = 0; // and of those that we have left unanswered, since we are going away.
+  #draining = false;
+  #goingAway = false;
+  #cancelledThisTurn = 0;
+
+  readonly #openedAt = performance.now();
+  readonly #maxAgeMs = MAX_AGE_MS * (0.9 + Math.random() * 0.2);
+  #idleSince = this.#openedAt;
+  #idleId = 0;
+  #cutOffAt = Number.POSITIVE_INFINITY;
+  #nextStreamTick = 0;
+  #takenBytes = 0;
+  #takenSince = 0;
+
+  constructor(socket: Socket, options: ListenOptions, budget: Budget, onClosed: () => void) {
+    super(
+      socket,
+      {
+        streamWindowBytes: 262_144,
+        connectionWindowBytes: 8_388_608,
+        maxHeaderListBytes: 32_768,
+        maxConcurrentStreams: options.maxStreamsPerConnection,
+      },
+      budget,
+    );
+    socket.on('drain', () => socket.resume());
+    this.options = options;
+    this.#onClosed = onClosed;
+    this.peer = peerOfSocket(socket);
+    this.announce(true);
+  }
+
+  protected override get lastPeerStream(): number {
+    return this.#lastId;
+  }
+
+  protected override isIdle(streamId: number): boolean {
+    return streamId % 2 === 0 || streamId > this.#lastSeenId;
+  }
+
+  protected override onNewStream(streamId: number, fields: Fields | undefined, endStream: boolean): void {
+    if (streamId % 2 === 0)
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `HEADERS on stream ${streamId}`); // 5.1.1
+    if (streamId <= this.#lastSeenId) return this.onLateHeaders(endStream);
+    this.#lastSeenId = streamId;
+    if (this.#goingAway) return this.#refusals.count(); // 6.8: above the last stream that we announced.
+    this.#lastId = streamId;
+    if (
+      this.streams.size + this.#cancelledThisTurn >= this.options.maxStreamsPerConnection ||
+      !this.budget.hasStream
+    ) {
+      this.#refusals.count();
+      return this.writer.resetStream(streamId, ErrorCode.REFUSED_STREAM); // 5.1.2
+    }
+    this.#cancellations.opened();
+    if (!fields)
+      return this.#refuse(
+        streamId,
+        endStream,
+        Status.RESOURCE_EXHAUSTED,
+        'the metadata of the request is over the limit',
+      );
+    this.#onRequest(streamId, requestHead(fields), endStream);
+  }
+
+  #onRequest(streamId: number, head: RequestHead, endStream: boolean): void {
+    if (head.malformed) {
+      this.writer.resetStream(streamId, ErrorCode.PROTOCOL_ERROR); // 8.1.1
+      return this.countCancelled();
+    }
+    if (head.subtype === undefined) return this.#onConnectRequest(streamId, head, endStream);
+    const route = this.options.routes.get(head.path);
+    if (!route) {
+      return this.#refuse(
+        streamId,
+        endStream,
+        Status.UNIMPLEMENTED,
+        `the server does not implement the method ${head.path.slice(0, 256)}`,
+      );
+    }
+    const wire = route.wire(head.subtype);
+    if (wire instanceof RpcError) return this.#refuse(streamId, endStream, wire.code, wire.details);
+    const unknown = head.encoding && unknownEncoding(head.encoding);
+    if (unknown)
+      return this.#refuse(streamId, endStream, unknown.code, unknown.details, [
+        'grpc-accept-encoding',
+        acceptEncoding,
+      ]);
+    const stream = this.#stream(streamId, route, wire, head);
+    this.streams.add(stream);
+    this.budget.countStreams(1);
+    if (stream instanceof ServerExchange) stream.start();
+    if (endStream) stream.endRequest();
+  }
+
+  #onConnectRequest(streamId: number, { path, fields }: RequestHead, endStream: boolean): void {
+    const stream = new ConnectStream(this, streamId, (answer) =>
+      this.writer.headers(streamId, this.encoder.encode(answer), false),
+    );
+    this.streams.add(stream);
+    this.budget.countStreams(1);
+    stream.remoteEnded = endStream;
+    stream.start(connectHead(fieldOf(fields, ':method') ?? '', path, fields, this.options.routes));
+    if (endStream) stream.onHeaders(undefined, true);
+  }
+
+  #stream(id: number, route: Route, wire: Exclude<ReturnType<Route['wire']>, RpcError>, head: RequestHead) {
+    return route.kind === 'unary'
+      ? new ServerUnary(this, id, route, wire, head)
+      : new ServerExchange(this, id, route, wire, head);
+  }
+
+  #refuse(streamId: number, endStream: boolean, code: Status, text: string, more: Fields = []): void {
+    this.#answer(streamId, endStream, [
+      ...trailerFields(code, text, [], { contentType: 'application/grpc' }),
+      ...more,
+    ]);
+  }
+
+  /** An answer without a stream: the request's DATA, which may be on its way, is let pass. */
+  #answer(streamId: number, endStream: boolean, fields: Fields): void {
+    this.writer.headers(streamId, this.encoder.encode(fields), true);
+    if (!endStream) this.writer.resetStream(streamId, ErrorCode.NO_ERROR); // 8.1
+  }
+
+  /** The header of a response. */
+  respond(streamId: number, contentType: string, metadata: Metadata | undefined): void {
+    this.writer.headers(streamId, this.#responseBlock(contentType, metadata), false);
+  }
+
+  #responseBlock(contentType: string, metadata: Metadata | undefined): Buffer {
+    if (metadata && metadata.size > 0) {
+      const fields = this.#responseFields(contentType);
+      addMetadata(fields, metadata);
+      return this.encoder.encode(fields);
+    }
+    let block = this.#responses.get(contentType);
+    if (!block) {
+      block = new PreparedBlock(this.encoder, this.#responseFields(contentType));
+      this.#responses.set(contentType, block);
+    }
+    return block.encode();
+  }
+
+  #responseFields(contentType: string): string[] {
+    const { compression } = this.options;
+    const fields = [':status', '200', 'content-type', contentType, 'grpc-accept-encoding', acceptEncoding];
+    if (compression !== 'identity') fields.push('grpc-encoding', compression);
+    return fields;
+  }
+
+  /** Trailers of a call that went well and has no more to say. */
+  endOk(streamId: number): void {
+    this.writer.headers(streamId, this.#okTrailers.encode(), true);
+  }
+
+  end(streamId: number, trailers: Fields): void {
+    this.writer.headers(streamId, this.encoder.encode(trailers), true);
+  }
+
+  /** 6.8: first a GOAWAY that refuses nothing, so that no request that is on its way is lost, then the real one. */
+  drain(): void {
+    if (this.isClosed || this.#draining) return;
+    this.writer.goAway(MAX_STREAM_ID, ErrorCode.NO_ERROR, '');
+    this.writer.ping(new Uint8Array(8), false);
+    this.#draining = true;
+  }
+
+  /** The client has seen the first GOAWAY when it has answered the ping behind it. */
+  protected override onPong(): void {
+    if (!this.#draining || this.#goingAway) return;
+    this.#goingAway = true;
+    this.writer.goAway(this.#lastId, ErrorCode.NO_ERROR, '');
+    this.#closeIfDone();
+  }
+
+  protected override onStreamForgotten(): void {
+    this.#closeIfDone();
+  }
+
+  #closeIfDone(): void {
+    if (this.#goingAway && this.streams.size === 0) this.endSocket();
+  }
+
+  /**
+   * Looks at the clock for what has a limit in time. One timer of the server serves all its connections.
+   * @param now on the clock of `performance.now()`, about once a second
+   */
+  onTick(now: number): void {
+    if (this.isClosed) return;
+    try {
+      this.checkUnfinished(now);
+      if (!this.sawSettings && now - this.#openedAt >= SETTINGS_TIMEOUT_MS) {
+        throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, `no SETTINGS within ${SETTINGS_TIMEOUT_MS} ms`);
+      }
+      this.#checkWriting(now);
+      if (now >= this.#nextStreamTick) {
+        this.#nextStreamTick = now + STREAM_TICK_MS;
+        for (const stream of this.streams.values())
+          if (stream instanceof ServerUnary || stream instanceof ConnectStream) stream.onTick();
+      }
+    } catch (reason) {
+      return this.failed(reason);
+    }
+    if (now >= this.#cutOffAt) return this.cutOff();
+    if (this.streams.size > 0 || this.#lastId !== this.#idleId) {
+      this.#idleId = this.#lastId;
+      this.#idleSince = now;
+    }
+    if (this.#draining) return;
+    if (now - this.#idleSince < IDLE_MS && now - this.#openedAt < this.#maxAgeMs) return;
+    this.drain();
+    this.#cutOffAt = now + AGE_GRACE_MS;
+  }
+
+  #checkWriting(now: number): void {
+    const { pendingBytes, takenBytes } = this.output;
+    if (pendingBytes === 0 || takenBytes !== this.#takenBytes) this.#takenSince = now;
+    this.#takenBytes = takenBytes;
+    if (now - this.#takenSince < WRITE_TIMEOUT_MS) return;
+    this.lost(new Error(`the client took nothing for ${WRITE_TIMEOUT_MS} ms`));
+    this.socket.destroy();
+  }
+
+  /** A client that does not read what it asked for is not read either. */
+  protected override onChunkRead(): void {
+    if (this.output.pendingBytes > MAX_PENDING_BYTES) this.socket.pause();
+  }
+
+  cutOff(): void {
+    for (const stream of [...this.streams.values()]) {
+      if (
+        stream instanceof ServerUnary ||
+        stream instanceof ServerExchange ||
+        stream instanceof ConnectStream
+      ) {
+        stream.closedByServer();
+      }
+    }
+    this.goAwayAndClose(ErrorCode.NO_ERROR, '');
+    this.lost(undefined);
+  }
+
+  protected override onSettings(): void {}
+
+  protected override onGoAway(): void {
+    // The client opens no more streams; those that are open end in their own time.
+  }
+
+  protected override resetError(code: number): RpcError {
+    return new RpcError(Status.CANCELLED, `cancelled by the client: ${resetText(code)}`);
+  }
+
+  protected override onReset(stream: GrpcStream | undefined): void {
+    const isCall = stream instanceof ServerStream || (stream instanceof ConnectStream && stream.isRunning);
+    if (!isCall) return this.#resets.count();
+    // A new stream in its place would start a handler before this one's has seen the abort.
+    if (this.#cancelledThisTurn++ === 0) setImmediate(this.#nextTurn);
+    if (stream.isYoung) this.countCancelled();
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#cancelledThisTurn = 0;
+  };
+
+  countCancelled(): void {
+    this.#cancellations.cancelled();
+  }
+
+  protected override onStreamBroken(): void {
+    this.countCancelled();
+  }
+
+  protected override onClosed(): void {
+    this.#onClosed();
+  }
+}
+
+function unknownEncoding(name: string): RpcError | undefined {
+  try {
+    compressionNamed(name);
+    return undefined;
+  } catch (error) {
+    return RpcError.from(error, Status.UNIMPLEMENTED);
+  }
+}

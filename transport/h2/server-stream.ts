@@ -1,0 +1,272 @@
+import { compressionNamed } from '../../codec/compression.js';
+import type { Peer } from '../../rpc/call.js';
+import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
+import { RpcError } from '../../rpc/error.js';
+import type { Metadata } from '../../rpc/metadata.js';
+import { Status } from '../../rpc/status.js';
+import { type Timed, wheel } from '../../rpc/timer-wheel.js';
+import { pump, type Sink } from '../pump.js';
+import type { IncomingCall, IncomingUnary, Route } from '../transport.js';
+import type { WireMethod } from '../wire-method.js';
+import { metadataOf, trailerFields } from './headers.js';
+import { Inbox } from './inbox.js';
+import type { ServerOwner } from './owner.js';
+import { pace } from './pace.js';
+import { ErrorCode } from './protocol.js';
+import type { RequestHead } from './request-head.js';
+import { cutShort, type Fields, GrpcStream, STUCK_TICKS } from './stream.js';
+
+/** One call at the server's end; unary calls and streams differ in what they do with the requests. */
+export abstract class ServerStream extends GrpcStream implements IncomingCall, Timed {
+  readonly deadline: Deadline | undefined;
+  trailer: Metadata | undefined;
+  onCancel: ((error: RpcError) => void) | undefined;
+  wheelPrevious: Timed | undefined;
+  wheelNext: Timed | undefined;
+  wheelSlot: number | undefined;
+  protected readonly route: Route;
+  protected readonly wire: WireMethod;
+  protected readonly head: RequestHead;
+  readonly #server: ServerOwner;
+  #metadata: Metadata | undefined;
+  #header: Metadata | undefined;
+  #headerSent = false;
+  #failure: RpcError | undefined;
+  protected isAnswered = false;
+
+  constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
+    super(connection, id, connection.options.maxMessageBytes);
+    this.#server = connection;
+    this.route = route;
+    this.wire = wire;
+    this.head = head;
+    this.deadline = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
+    wheel.add(this);
+  }
+
+  protected abstract onRequest(bytes: Uint8Array): void;
+
+  get peer(): Peer {
+    return this.#server.peer;
+  }
+
+  get metadata(): Metadata {
+    this.#metadata ??= metadataOf(this.head.fields);
+    return this.#metadata;
+  }
+
+  get metadataBytes(): number {
+    return this.head.metadataBytes;
+  }
+
+  /** 8.1: a request's trailers end it; gRPC has none. */
+  override onHeaders(_: Fields | undefined, endStream: boolean): void {
+    if (!endStream) return this.breakOff(new RpcError(Status.INTERNAL, 'a second header in one request'));
+    this.endRequest();
+  }
+
+  endRequest(): void {
+    this.remoteEnded = true;
+    if (this.isMidMessage) return this.breakOff(cutShort());
+    this.onEnd();
+  }
+
+  protected override onMessage(bytes: Buffer, compressed: boolean): void {
+    if (!compressed) return this.onRequest(bytes);
+    if (!this.head.encoding)
+      throw new RpcError(Status.INTERNAL, 'a compressed request, and no grpc-encoding');
+    this.onRequest(
+      compressionNamed(this.head.encoding).decompress(bytes, this.#server.options.maxMessageBytes),
+    );
+  }
+
+  sendHeader(header: Metadata): void {
+    if (this.#headerSent || this.isAnswered) return;
+    this.#header = header;
+    this.#sendHeader();
+  }
+
+  #sendHeader(): void {
+    if (this.#headerSent) return;
+    this.#headerSent = true;
+    this.#server.respond(this.id, this.wire.contentType, this.#header);
+  }
+
+  protected sendReply(message: unknown): Promise<void> | undefined {
+    const bytes = this.wire.reply.encode(message);
+    const { maxMessageBytes, compression } = this.#server.options;
+    if (bytes.length > maxMessageBytes) {
+      throw new RpcError(
+        Status.RESOURCE_EXHAUSTED,
+        `reply of ${bytes.length} bytes, at most ${maxMessageBytes} are sent`,
+      );
+    }
+    this.#sendHeader();
+    if (compression === 'identity' || !this.head.accepts.includes(compression))
+      return this.send(bytes, false, false);
+    return this.send(compressionNamed(compression).compress(bytes), true, false);
+  }
+
+  /** Ends the call with a status. */
+  protected finish(error: RpcError | undefined): void {
+    if (this.isAnswered) return;
+    this.isAnswered = true;
+    this.#failure = error;
+    this.endAfterQueue();
+  }
+
+  protected override sendEnd(): void {
+    wheel.remove(this);
+    const error = this.#failure;
+    if (!error && !this.trailer?.size) this.#server.endOk(this.id);
+    else {
+      const only = this.#headerSent ? undefined : { contentType: this.wire.contentType };
+      const [code, text] = error ? [error.code, error.details] : [Status.OK, ''];
+      this.#server.end(this.id, trailerFields(code, text, [this.trailer, error?.metadata], only));
+    }
+    // 8.1: the rest of the requests is not wanted.
+    if (!this.remoteEnded) this.reset(ErrorCode.NO_ERROR);
+    else this.closeIfEnded();
+  }
+
+  /** Ends the call at once, also when the client does not take what was sent before. */
+  protected giveUp(error: RpcError): void {
+    const wasRunning = !this.isAnswered;
+    this.isAnswered = true;
+    this.#failure = error;
+    if (this.dropUnsent()) this.endAfterQueue();
+    else {
+      wheel.remove(this);
+      this.reset(ErrorCode.CANCEL);
+    }
+    if (!wasRunning) return;
+    this.onCancel?.(error);
+    this.onGone();
+  }
+
+  override onLost(error: RpcError): void {
+    wheel.remove(this);
+    if (this.isAnswered) return;
+    this.isAnswered = true;
+    this.onCancel?.(error);
+    this.onGone();
+  }
+
+  protected onGone(): void {}
+
+  /** The server's grace is over. */
+  closedByServer(): void {
+    this.giveUp(new RpcError(Status.UNAVAILABLE, 'the server was closed'));
+  }
+
+  onDeadline(): void {
+    this.giveUp(deadlineExceeded('the deadline passed before the reply'));
+  }
+
+  /** What the client sent cannot be taken. */
+  protected override breakOff(error: RpcError): void {
+    this.giveUp(error);
+    this.#server.countCancelled();
+  }
+
+  /** Told every 10 s. The pace of a stream is its own affair. */
+  onTick(): void {}
+
+  /** Whether the client gave up what it had only just asked for, long before its time was over. */
+  get isYoung(): boolean {
+    return this.deadline === undefined || performance.now() < this.deadline - (this.head.timeoutMs ?? 0) / 2;
+  }
+}
+
+export class ServerUnary extends ServerStream implements IncomingUnary {
+  #request: Uint8Array | undefined;
+  #queuedBefore = 0;
+  #stuckTicks = 0;
+  protected override readonly hasRoom = true;
+
+  protected override onRequest(bytes: Uint8Array): void {
+    if (this.#request) throw new RpcError(Status.UNIMPLEMENTED, 'more than one request to a unary method');
+    this.#request = bytes;
+  }
+
+  /** A unary request comes at once and its reply is taken at once, also when the call has no deadline. */
+  override onTick(): void {
+    const { queuedBytes } = this;
+    const isStuck = !this.remoteEnded || (queuedBytes > 0 && queuedBytes === this.#queuedBefore);
+    this.#queuedBefore = queuedBytes;
+    this.#stuckTicks = isStuck ? this.#stuckTicks + 1 : 0;
+    if (this.#stuckTicks < STUCK_TICKS) return;
+    this.giveUp(deadlineExceeded('the client has not sent its request, or not taken its reply, in time'));
+  }
+
+  protected override onEnd(): void {
+    if (this.isAnswered) return this.closeIfEnded();
+    if (!this.#request) return this.fail(new RpcError(Status.UNIMPLEMENTED, 'no request to a unary method'));
+    let request: unknown;
+    try {
+      request = this.wire.request.decode(this.#request);
+    } catch (reason) {
+      return this.fail(RpcError.from(reason, Status.INTERNAL));
+    }
+    this.route.unary(this, request);
+  }
+
+  reply(message: unknown): void {
+    if (this.isAnswered) return;
+    try {
+      void this.sendReply(message);
+    } catch (reason) {
+      return this.fail(RpcError.from(reason, Status.INTERNAL));
+    }
+    this.finish(undefined);
+  }
+
+  fail(error: RpcError): void {
+    this.finish(error);
+  }
+}
+
+export class ServerExchange extends ServerStream implements Sink {
+  readonly #inbox: Inbox;
+  #stop = () => {};
+
+  constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
+    super(connection, id, route, wire, head);
+    this.#inbox = new Inbox(wire.request, { onRoom: () => this.readerHasRoom(), onLeave: () => {} });
+  }
+
+  start(): void {
+    this.#stop = pump(this.route.stream(this, { [Symbol.asyncIterator]: () => this.#inbox }), this);
+  }
+
+  protected override get hasRoom(): boolean {
+    return this.#inbox.isEmpty;
+  }
+
+  protected override onRequest(bytes: Uint8Array): void {
+    this.#inbox.put(bytes);
+  }
+
+  protected override onEnd(): void {
+    this.#inbox.close(undefined);
+    this.closeIfEnded();
+  }
+
+  protected override onGone(): void {
+    this.#stop();
+    this.#inbox.drop();
+    this.#inbox.close(new RpcError(Status.CANCELLED, 'the client cancelled before its last request'));
+  }
+
+  write(message: unknown): Promise<void> | undefined {
+    return this.sendReply(message) ?? pace();
+  }
+
+  end(): void {
+    this.finish(undefined);
+  }
+
+  fail(reason: unknown): void {
+    this.finish(RpcError.from(reason));
+  }
+}
