@@ -45,6 +45,12 @@ export const stacks: readonly Entry[] = [
     cannot: { 'unary, TLS': BELOW, memory: BELOW },
   },
   {
+    name: 'lictor grpc-js, fixed target',
+    package: undefined,
+    load: async () => (await import('./stacks/lictor.js')).grpcJsFixed,
+    cannot: { 'unary, TLS': BELOW, memory: BELOW },
+  },
+  {
     name: BASELINE,
     package: '@grpc/grpc-js',
     load: async () => (await import('./stacks/grpc-js.js')).grpcJs,

@@ -11,6 +11,7 @@ export const h2 = lictor({ transport: 'h2' });
 export const h2Interceptors = lictor({ transport: 'h2', interceptors: [passOn, passOn] });
 export const h2Fixed = lictor({ transport: 'h2', fixed: true });
 export const grpcJs = lictor({ transport: 'grpc-js' });
+export const grpcJsFixed = lictor({ transport: 'grpc-js', fixed: true });
 
 /** A client that picks from a list watched in Consul, or with one fixed target. */
 function lictor(variant: {
