@@ -14,12 +14,14 @@ import type {
 import { channelCredentials } from './credentials.js';
 import { TypedMetadata, toGrpc } from './metadata.js';
 import { channelOptions } from './options.js';
-import { asBuffer, GrpcReplyStream } from './reply-stream.js';
+import { GrpcReplyStream } from './reply-stream.js';
+import { requestBytes } from './request.js';
 import { GrpcUnary } from './unary.js';
 
 /** One grpc-js channel to one node. */
 export class GrpcConnection implements Connection {
   readonly #address: string;
+  readonly #maxMessageBytes: number;
   readonly #channel: Channel;
   readonly #onReachable: (reachable: boolean) => void;
   readonly #calls = new Set<Cancellable>();
@@ -30,6 +32,7 @@ export class GrpcConnection implements Connection {
 
   constructor(options: ConnectOptions) {
     this.#address = options.address;
+    this.#maxMessageBytes = options.maxMessageBytes;
     this.#onReachable = options.onReachable;
     this.#channel = new Channel(
       target(options.address),
@@ -41,7 +44,7 @@ export class GrpcConnection implements Connection {
   unary(call: UnaryCall): Cancellable {
     let request: Buffer;
     try {
-      request = asBuffer(call.wire.request.encode(call.request));
+      request = requestBytes(call.wire, call.request, this.#maxMessageBytes);
       this.#refuseWhenClosed();
     } catch (reason) {
       const error = unsent(reason);
@@ -56,7 +59,13 @@ export class GrpcConnection implements Connection {
 
   stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream {
     this.#refuseWhenClosed();
-    const stream = new GrpcReplyStream(this.#create(call), call, this.#address, this.#ended);
+    const stream = new GrpcReplyStream(
+      this.#create(call),
+      call,
+      this.#address,
+      this.#maxMessageBytes,
+      this.#ended,
+    );
     this.#calls.add(stream);
     stream.start(metadataOf(call), requests);
     return stream;

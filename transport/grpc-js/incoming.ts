@@ -8,8 +8,8 @@ import { peerOf } from '../peer.js';
 import { pump, type Sink } from '../pump.js';
 import type { IncomingCall, IncomingUnary, Route } from '../transport.js';
 import { subtypeOf, type WireMethod } from '../wire-method.js';
+import { asBuffer } from './as-buffer.js';
 import { fromGrpc, toGrpc } from './metadata.js';
-import { asBuffer } from './reply-stream.js';
 import { CONTENT_TYPE_KEY } from './request-headers.js';
 
 /** Turns of the event loop after which a reset shows: two were seen (Node 20), twice that is waited. */

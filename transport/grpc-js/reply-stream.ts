@@ -11,6 +11,7 @@ import { pump, type Sink } from '../pump.js';
 import type { Cancellable, OutgoingCall, ReplyStream } from '../transport.js';
 import { errorFrom } from './error.js';
 import { fromGrpc } from './metadata.js';
+import { requestBytes } from './request.js';
 
 type GrpcCall = ReturnType<ChannelInterface['createCall']>;
 type Step = IteratorResult<unknown, undefined>;
@@ -24,6 +25,7 @@ export class GrpcReplyStream
   readonly #grpc: GrpcCall;
   readonly #call: OutgoingCall;
   readonly #address: string;
+  readonly #maxMessageBytes: number;
   readonly #onEnd: (call: Cancellable, error: RpcError | undefined) => void;
   #stopRequests: () => void = () => {};
   #resolveHeader!: (header: Metadata) => void;
@@ -37,11 +39,13 @@ export class GrpcReplyStream
     grpc: GrpcCall,
     call: OutgoingCall,
     address: string,
+    maxMessageBytes: number,
     onEnd: (call: Cancellable, error: RpcError | undefined) => void,
   ) {
     this.#grpc = grpc;
     this.#call = call;
     this.#address = address;
+    this.#maxMessageBytes = maxMessageBytes;
     this.#onEnd = onEnd;
     this.header = new Promise((resolve) => {
       this.#resolveHeader = resolve;
@@ -122,10 +126,10 @@ export class GrpcReplyStream
 
   /** Sink of the requests. */
   write(message: unknown): Promise<void> | undefined {
-    const bytes = this.#call.wire.request.encode(message) as Buffer;
+    const bytes = requestBytes(this.#call.wire, message, this.#maxMessageBytes);
     // grpc-js calls back when the bytes have gone to the socket's buffer: that is the node's pace.
     return new Promise((resolve) => {
-      this.#grpc.sendMessageWithContext({ callback: () => resolve() }, asBuffer(bytes));
+      this.#grpc.sendMessageWithContext({ callback: () => resolve() }, bytes);
     });
   }
 
@@ -147,6 +151,3 @@ export class GrpcReplyStream
     }
   }
 }
-
-export const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
