@@ -3,12 +3,14 @@ import { type Call, type CallOptions, type Reply, streamsReplies, streamsRequest
 import { type Deadline, deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
+import { LateIterator } from '../rpc/late-iterator.js';
 import { Metadata } from '../rpc/metadata.js';
 import { single } from '../rpc/single.js';
 import { Status } from '../rpc/status.js';
+import type { ReplyStream } from '../transport/transport.js';
 import type { BoundMethod } from './bound-method.js';
 import type { Routing } from './routing.js';
-import { type OpenStream, openStream } from './stream.js';
+import { StreamInvocation } from './stream.js';
 import { UnaryInvocation } from './unary.js';
 
 const NO_OPTIONS: CallOptions = Object.freeze({});
@@ -61,20 +63,20 @@ export class Invoker {
   }
 
   /** Nothing is sent before the first reply is asked for. */
-  async *#replies(
-    method: BoundMethod,
-    request: unknown,
-    options: CallOptions,
-  ): AsyncGenerator<unknown, void> {
+  #replies(method: BoundMethod, request: unknown, options: CallOptions): AsyncIterable<unknown> {
     if (this.#interceptors.length > 0) {
-      yield* (await this.#throughChain(method, request, options)).message as AsyncIterable<unknown>;
-      return;
+      return new LateIterator(async () => {
+        const reply = await this.#throughChain(method, request, options);
+        return reply.message as AsyncIterable<unknown>;
+      });
     }
-    const deadline = streamDeadline(options);
-    const metadata = options.metadata && Metadata.from(options.metadata);
-    const requests = streamsRequests(method.wire.method) ? checkedStream(method, request) : one(request);
-    const call = { requests, metadata, deadline, signal: options.signal };
-    yield* (await openStream(this.#routing, method, call, options)).replies;
+    return new LateIterator(() => {
+      const deadline = streamDeadline(options);
+      const metadata = options.metadata && Metadata.from(options.metadata);
+      const requests = streamsRequests(method.wire.method) ? checkedStream(method, request) : one(request);
+      const call = { requests, metadata, deadline, signal: options.signal };
+      return new StreamInvocation(this.#routing, method, call, options).open();
+    });
   }
 
   async #reply(method: BoundMethod, request: unknown, options: CallOptions): Promise<unknown> {
@@ -143,7 +145,7 @@ export class Invoker {
       : one(call.message);
     const { metadata, deadline } = call;
     const sent = { requests, metadata, deadline, signal: sentSignal(call) };
-    const stream = await openStream(this.#routing, method, sent, call.options);
+    const stream = await new StreamInvocation(this.#routing, method, sent, call.options).open();
     const replies = await begun(stream);
     const message = streamsReplies(method.wire.method)
       ? replies
@@ -174,21 +176,40 @@ function checkedStream(method: BoundMethod, requests: unknown): AsyncIterable<un
 }
 
 /** Waits for the header by asking for the first reply, since some servers send neither before they are read. */
-async function begun(stream: OpenStream): Promise<AsyncIterable<unknown>> {
-  const iterator = stream.replies[Symbol.asyncIterator]();
+async function begun(stream: ReplyStream): Promise<AsyncIterable<unknown>> {
+  const iterator = stream[Symbol.asyncIterator]();
   const first = iterator.next();
   const settled = first.then(
     () => {},
     () => {},
   );
   await Promise.race([stream.header, settled]);
-  return resumed(iterator, first);
+  return new Resumed(iterator, first);
 }
 
-async function* resumed(iterator: AsyncIterator<unknown>, first: Promise<IteratorResult<unknown>>) {
-  try {
-    for (let step = await first; !step.done; step = await iterator.next()) yield step.value;
-  } finally {
-    await iterator.return?.();
+/** An iteration whose first step is made already. */
+class Resumed implements AsyncIterableIterator<unknown> {
+  readonly #iterator: AsyncIterator<unknown>;
+  #first: Promise<IteratorResult<unknown>> | undefined;
+
+  constructor(iterator: AsyncIterator<unknown>, first: Promise<IteratorResult<unknown>>) {
+    this.#iterator = iterator;
+    this.#first = first;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<unknown>> {
+    const first = this.#first;
+    if (!first) return this.#iterator.next();
+    this.#first = undefined;
+    return first;
+  }
+
+  async return(): Promise<IteratorResult<unknown>> {
+    await this.#iterator.return?.();
+    return { done: true, value: undefined };
   }
 }

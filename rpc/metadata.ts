@@ -33,7 +33,26 @@ const isReserved = (key: string) => RESERVED.has(key) || (key.startsWith('grpc-'
  * several values. Bad or reserved keys and values are refused with a TypeError.
  */
 export class Metadata {
-  readonly #values = new Map<string, MetadataValue[]>();
+  // Made when something is put in or looked for: most calls have neither header nor trailer, and a Map is dear.
+  #map: Map<string, MetadataValue[]> | undefined;
+  #fill: ((metadata: Metadata) => void) | undefined;
+
+  /** For transports: what a peer sent, taken apart by `fill` when somebody first looks at it. */
+  static received(fill: (metadata: Metadata) => void): Metadata {
+    const metadata = new Metadata();
+    metadata.#fill = fill;
+    return metadata;
+  }
+
+  get #values(): Map<string, MetadataValue[]> {
+    this.#map ??= new Map();
+    const fill = this.#fill;
+    if (fill) {
+      this.#fill = undefined;
+      fill(this);
+    }
+    return this.#map;
+  }
 
   static from(init: MetadataInit): Metadata {
     if (init instanceof Metadata) return init;
@@ -108,6 +127,7 @@ export class Metadata {
 
   /** Number of values. */
   get size(): number {
+    if (!this.#map && !this.#fill) return 0;
     let size = 0;
     for (const values of this.#values.values()) size += values.length;
     return size;
@@ -115,6 +135,7 @@ export class Metadata {
 
   /** The size that HTTP/2 limits: each pair counts its key, its value and 32 bytes (RFC 9113, 6.5.2). */
   get sizeBytes(): number {
+    if (!this.#map && !this.#fill) return 0;
     let bytes = 0;
     for (const [key, value] of this) bytes += key.length + value.length + 32;
     return bytes;

@@ -11,7 +11,7 @@ import type { IncomingCall } from '../transport/transport.js';
 export const MAX_RESPONSE_METADATA_BYTES = 16 * 1024;
 
 /** One call in a server: the handler's context, and what the server itself keeps of the call. */
-export class ServerCall implements CallContext, Timed {
+export abstract class ServerCall implements CallContext, Timed {
   readonly service: string;
   readonly method: Method;
   readonly peer: Peer;
@@ -19,8 +19,6 @@ export class ServerCall implements CallContext, Timed {
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
-  /** Told when the call is cancelled, so that it can be answered although its handler goes on. */
-  onCancelled: ((error: RpcError) => void) | undefined;
   readonly #incoming: IncomingCall;
   #header: Metadata | undefined;
   #trailer: Metadata | undefined;
@@ -36,10 +34,13 @@ export class ServerCall implements CallContext, Timed {
     this.#incoming = incoming;
     this.peer = incoming.peer;
     this.deadline = deadline;
-    incoming.onCancel = (error) => this.cancel(error);
+    incoming.running = this;
     // The transport watches over the client's deadline; the wheel over one that only the server knows.
     if (incoming.deadline === undefined) wheel.add(this);
   }
+
+  /** The call is cancelled, and its handler may go on. */
+  protected abstract onCancelled(error: RpcError): void;
 
   get metadata(): Metadata {
     return this.#incoming.metadata;
@@ -92,7 +93,7 @@ export class ServerCall implements CallContext, Timed {
     if (this.#cancelled) return;
     this.#cancelled = error;
     this.#controller?.abort(error);
-    this.onCancelled?.(error);
+    this.onCancelled(error);
   }
 
   onDeadline(): void {

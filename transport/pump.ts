@@ -6,10 +6,10 @@ export interface Sink {
 }
 
 /**
- * Moves messages at the sink's pace until the source ends or fails. Returns how to stop early: the source is told
- * by `return()`, and nothing more reaches the sink.
+ * Moves messages at the sink's pace until the source ends or fails. Returns how to stop early: nothing more reaches
+ * the sink, and the source is told by `return()`; the promise resolves when it has answered.
  */
-export function pump(source: AsyncIterable<unknown>, sink: Sink): () => void {
+export function pump(source: AsyncIterable<unknown>, sink: Sink): () => Promise<void> {
   let stopped = false;
   let iterator: AsyncIterator<unknown> | undefined;
   const run = async () => {
@@ -27,15 +27,19 @@ export function pump(source: AsyncIterable<unknown>, sink: Sink): () => void {
       }
     } catch (error) {
       if (stopped) return;
-      stop();
+      void stop();
       sink.fail(error);
     }
   };
-  const stop = () => {
+  const stop = async () => {
     if (stopped) return;
     stopped = true;
-    // Not awaited: a generator that waits inside an await answers only when that ends. Its failure concerns nobody now.
-    (async () => iterator?.return?.())().catch(() => {});
+    try {
+      // A generator that waits inside an await answers only when that ends.
+      await iterator?.return?.();
+    } catch {
+      // Its failure concerns nobody now.
+    }
   };
   void run();
   return stop;

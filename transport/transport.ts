@@ -18,13 +18,18 @@ export interface Transport {
    * Every other kind, and unary ones too, as an exchange of two streams. Requests are read at the pace at which
    * the node takes them. The replies are for one reader; leaving them early cancels the call.
    */
-  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream;
+  stream(call: StreamCall, requests: AsyncIterable<unknown>): ReplyStream;
 }
 
 export interface OutgoingCall {
   readonly wire: WireMethod;
   readonly metadata: Metadata | undefined;
   readonly deadline: Deadline | undefined;
+}
+
+export interface StreamCall extends OutgoingCall {
+  /** Told once, when the node has nothing more to do with the call; replies may still lie unread. */
+  ended(): void;
 }
 
 export interface UnaryCall extends OutgoingCall {
@@ -112,8 +117,8 @@ export interface Route {
   wire(subtype: string): WireMethod | RpcError;
   /** Answers by `call.reply` or `call.fail`. */
   unary(call: IncomingUnary, request: unknown): void;
-  /** The transport iterates the replies at the client's pace; what the iteration throws fails the call. */
-  stream(call: IncomingCall, requests: AsyncIterable<unknown>): AsyncIterable<unknown>;
+  /** Answers by `call.write`, and at last by `call.end` or `call.fail`. The requests are for one reader. */
+  stream(call: IncomingStream, requests: AsyncIterable<unknown>): void;
 }
 
 /** One call as it came to a server. */
@@ -126,8 +131,16 @@ export interface IncomingCall {
   sendHeader(header: Metadata): void;
   /** Read by the transport at the end of a call. */
   trailer: Metadata | undefined;
-  /** Set by the server; called once if the client cancels, the deadline passes or the connection is lost. */
-  onCancel: ((error: RpcError) => void) | undefined;
+  /** Set by the server; cancelled once if the client cancels, the deadline passes or the connection is lost. */
+  running: Cancellable | undefined;
+}
+
+export interface IncomingStream extends IncomingCall {
+  /** Sends a reply; a promise is the client's pace: the next reply waits for it. @throws RpcError for one that cannot be sent */
+  write(reply: unknown): Promise<void> | undefined;
+  /** One of the two, once; after a cancellation they are ignored. */
+  end(): void;
+  fail(error: RpcError): void;
 }
 
 export interface IncomingUnary extends IncomingCall {

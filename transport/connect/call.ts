@@ -5,7 +5,7 @@ import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
-import type { IncomingUnary, ListenOptions } from '../transport.js';
+import type { Cancellable, IncomingUnary, ListenOptions } from '../transport.js';
 import { type Answer, errorAnswer } from './answer.js';
 import { Body } from './body.js';
 import { addMetadata, metadataOf } from './metadata.js';
@@ -16,7 +16,7 @@ export class ConnectCall implements IncomingUnary, Timed {
   readonly peer: Peer;
   readonly deadline: Deadline | undefined;
   trailer: Metadata | undefined;
-  onCancel: ((error: RpcError) => void) | undefined;
+  running: Cancellable | undefined;
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
@@ -160,14 +160,14 @@ export class ConnectCall implements IncomingUnary, Timed {
   /** Ends the call at once, also for its handler. */
   stop(error: RpcError): void {
     this.fail(error);
-    this.onCancel?.(error);
+    this.running?.cancel(error);
   }
 
   /** Nobody is left to answer. */
   onLost(error: RpcError): void {
     if (this.#answered) return;
     this.#ended();
-    this.onCancel?.(error);
+    this.running?.cancel(error);
   }
 }
 

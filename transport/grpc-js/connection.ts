@@ -9,6 +9,7 @@ import type {
   ConnectOptions,
   OutgoingCall,
   ReplyStream,
+  StreamCall,
   UnaryCall,
 } from '../transport.js';
 import { channelCredentials } from './credentials.js';
@@ -57,7 +58,7 @@ export class GrpcConnection implements Connection {
     return unary;
   }
 
-  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream {
+  stream(call: StreamCall, requests: AsyncIterable<unknown>): ReplyStream {
     this.#refuseWhenClosed();
     const stream = new GrpcReplyStream(
       this.#create(call),

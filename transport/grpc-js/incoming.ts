@@ -5,8 +5,7 @@ import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { peerOf } from '../peer.js';
-import { pump, type Sink } from '../pump.js';
-import type { IncomingCall, IncomingUnary, Route } from '../transport.js';
+import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
 import { subtypeOf, type WireMethod } from '../wire-method.js';
 import { asBuffer } from './as-buffer.js';
 import { fromGrpc, toGrpc } from './metadata.js';
@@ -27,7 +26,7 @@ class GrpcIncoming implements IncomingCall {
   readonly deadline: Deadline | undefined;
   readonly subtype: string;
   trailer: Metadata | undefined;
-  onCancel: ((error: RpcError) => void) | undefined;
+  running: Cancellable | undefined;
   readonly #call: AnyServerCall;
   protected isAnswered = false;
   #headerSent = false;
@@ -46,7 +45,7 @@ class GrpcIncoming implements IncomingCall {
       // grpc-js also says so of every call that has been answered.
       if (this.isAnswered) return;
       const expired = this.deadline !== undefined && performance.now() >= this.deadline;
-      this.onCancel?.(
+      this.running?.cancel(
         expired
           ? new RpcError(Status.DEADLINE_EXCEEDED, 'the deadline passed before the reply')
           : new RpcError(Status.CANCELLED, 'cancelled by the client, or its connection was lost'),
@@ -104,7 +103,7 @@ export class GrpcIncomingUnary extends GrpcIncoming implements IncomingUnary {
   }
 }
 
-export class GrpcIncomingStream extends GrpcIncoming implements Sink {
+export class GrpcIncomingStream extends GrpcIncoming implements IncomingStream {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
   #wire: WireMethod | undefined;
   #room: (() => void) | undefined; // Wakes the writer that waits for the reader.
@@ -121,7 +120,7 @@ export class GrpcIncomingStream extends GrpcIncoming implements Sink {
     const wire = route.wire(this.subtype);
     if (wire instanceof RpcError) return this.fail(wire);
     this.#wire = wire;
-    this.#call.on('cancelled', pump(route.stream(this, this.#requests(wire)), this));
+    route.stream(this, this.#requests(wire));
   }
 
   async *#requests(wire: WireMethod): AsyncGenerator<unknown, void> {
@@ -154,9 +153,9 @@ export class GrpcIncomingStream extends GrpcIncoming implements Sink {
     this.#call.end(this.trailer && toGrpc(this.trailer));
   }
 
-  fail(reason: unknown): void {
+  fail(error: RpcError): void {
     this.isAnswered = true;
-    if (!this.#call.cancelled) this.#call.emit('error', statusOf(RpcError.from(reason), this.trailer));
+    if (!this.#call.cancelled) this.#call.emit('error', statusOf(error, this.trailer));
   }
 }
 

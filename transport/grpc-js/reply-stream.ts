@@ -8,7 +8,7 @@ import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { pump, type Sink } from '../pump.js';
-import type { Cancellable, OutgoingCall, ReplyStream } from '../transport.js';
+import type { Cancellable, ReplyStream, StreamCall } from '../transport.js';
 import { errorFrom } from './error.js';
 import { fromGrpc } from './metadata.js';
 import { requestBytes } from './request.js';
@@ -23,7 +23,7 @@ export class GrpcReplyStream
   readonly header: Promise<Metadata>;
   readonly trailer = new Metadata();
   readonly #grpc: GrpcCall;
-  readonly #call: OutgoingCall;
+  readonly #call: StreamCall;
   readonly #address: string;
   readonly #maxMessageBytes: number;
   readonly #onEnd: (call: Cancellable, error: RpcError | undefined) => void;
@@ -37,7 +37,7 @@ export class GrpcReplyStream
 
   constructor(
     grpc: GrpcCall,
-    call: OutgoingCall,
+    call: StreamCall,
     address: string,
     maxMessageBytes: number,
     onEnd: (call: Cancellable, error: RpcError | undefined) => void,
@@ -116,6 +116,7 @@ export class GrpcReplyStream
     this.trailer.merge(fromGrpc(status.metadata));
     this.#resolveHeader(new Metadata());
     this.#onEnd(this, error);
+    this.#call.ended();
     const waiting = this.#waiting;
     this.#waiting = undefined;
     if (!waiting) return;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { remainingMs } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
-import type { ConnectOptions, OutgoingCall, UnaryCall } from '../transport.js';
+import type { ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { Budget } from './budget.js';
 import { ClientUnary } from './client-unary.js';
@@ -71,7 +71,7 @@ export class ClientConnection extends Http2Connection {
     return stream;
   }
 
-  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ClientReplyStream {
+  stream(call: StreamCall, requests: AsyncIterable<unknown>): ClientReplyStream {
     const stream = new ClientReplyStream(this, this.#takeId(), call);
     this.#open(stream, call);
     stream.pumpFrom(requests);

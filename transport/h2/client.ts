@@ -6,8 +6,8 @@ import type {
   Cancellable,
   Connection,
   ConnectOptions,
-  OutgoingCall,
   ReplyStream,
+  StreamCall,
   UnaryCall,
 } from '../transport.js';
 import { ClientConnection } from './client-connection.js';
@@ -60,11 +60,20 @@ export class H2Connection implements Connection {
     }
   }
 
-  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream {
+  stream(call: StreamCall, requests: AsyncIterable<unknown>): ReplyStream {
     if (this.#current?.hasRoom) return this.#current.stream(call, requests);
-    return new LateReplyStream((start, fail) =>
-      this.#wait(call.deadline, (connection) => start(connection.stream(call, requests)), fail),
-    );
+    return new LateReplyStream((start, fail) => {
+      const failed = (error: RpcError) => {
+        fail(error);
+        call.ended();
+      };
+      try {
+        return this.#wait(call.deadline, (connection) => start(connection.stream(call, requests)), failed);
+      } catch (reason) {
+        failed(RpcError.from(reason));
+        return NOTHING_TO_CANCEL;
+      }
+    });
   }
 
   /** @throws RpcError UNAVAILABLE when there is no hope at this moment */

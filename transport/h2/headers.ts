@@ -38,8 +38,10 @@ export function addMetadata(fields: string[], metadata: Metadata): void {
 }
 
 /** The metadata in a list of fields: without what is HTTP/2's and gRPC's own. */
-export function metadataOf(fields: Fields): Metadata {
-  const metadata = new Metadata();
+export const metadataOf = (fields: Fields): Metadata =>
+  Metadata.received((metadata) => addReceived(metadata, fields));
+
+function addReceived(metadata: Metadata, fields: Fields): void {
   for (let i = 0; i < fields.length; i += 2) {
     const key = fields[i]!;
     const value = fields[i + 1]!;
@@ -47,7 +49,6 @@ export function metadataOf(fields: Fields): Metadata {
     // Several values of a binary key may come joined by commas, padded or not.
     else for (const one of value.split(',')) metadata.addReceived(key, Buffer.from(one.trim(), 'base64'));
   }
-  return metadata;
 }
 
 export function fieldOf(fields: Fields, name: string): string | undefined {

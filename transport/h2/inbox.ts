@@ -64,21 +64,20 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
     return this;
   }
 
-  async next(): Promise<Step> {
+  next(): Promise<Step> {
     if (this.#messages.length > 0) {
       const bytes = this.#messages.shift()!;
       if (this.#messages.length === 0) this.#onRoom();
       try {
-        return { done: false, value: this.#codec.decode(bytes) };
+        return Promise.resolve({ done: false, value: this.#codec.decode(bytes) });
       } catch (reason) {
-        throw this.#unreadable(reason);
+        return Promise.reject(this.#unreadable(reason));
       }
     }
     if (this.#end) {
       const { error } = this.#end;
       this.#end = { error: undefined }; // A failure is told once; after it the iteration is over.
-      if (error) throw error;
-      return { done: true, value: undefined };
+      return error ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined });
     }
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };

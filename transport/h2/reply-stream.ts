@@ -2,7 +2,7 @@ import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { pump, type Sink } from '../pump.js';
-import type { OutgoingCall, ReplyStream } from '../transport.js';
+import type { ReplyStream, StreamCall } from '../transport.js';
 import { ClientStream, metadataOrEmpty } from './client-stream.js';
 import { Inbox } from './inbox.js';
 import type { ClientOwner } from './owner.js';
@@ -13,12 +13,14 @@ import type { Fields } from './stream.js';
 export class ClientReplyStream extends ClientStream implements ReplyStream, Sink {
   readonly header: Promise<Metadata>;
   readonly trailer = new Metadata();
+  readonly #stream: StreamCall;
   readonly #inbox: Inbox;
   #resolveHeader!: (header: Metadata) => void;
-  #stopRequests = () => {};
+  #stopRequests: () => void = () => {};
 
-  constructor(connection: ClientOwner, id: number, call: OutgoingCall) {
+  constructor(connection: ClientOwner, id: number, call: StreamCall) {
     super(connection, id, call);
+    this.#stream = call;
     this.header = new Promise((resolve) => {
       this.#resolveHeader = resolve;
     });
@@ -66,5 +68,6 @@ export class ClientReplyStream extends ClientStream implements ReplyStream, Sink
     this.#stopRequests();
     this.#resolveHeader(new Metadata());
     this.#inbox.close(error);
+    this.#stream.ended();
   }
 }

@@ -5,8 +5,7 @@ import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
-import { pump, type Sink } from '../pump.js';
-import type { IncomingCall, IncomingUnary, Route } from '../transport.js';
+import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { metadataOf, trailerFields } from './headers.js';
 import { Inbox } from './inbox.js';
@@ -20,7 +19,7 @@ import { cutShort, type Fields, GrpcStream, STUCK_TICKS } from './stream.js';
 export abstract class ServerStream extends GrpcStream implements IncomingCall, Timed {
   readonly deadline: Deadline | undefined;
   trailer: Metadata | undefined;
-  onCancel: ((error: RpcError) => void) | undefined;
+  running: Cancellable | undefined;
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
@@ -140,7 +139,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
       this.reset(ErrorCode.CANCEL);
     }
     if (!wasRunning) return;
-    this.onCancel?.(error);
+    this.running?.cancel(error);
     this.onGone();
   }
 
@@ -148,7 +147,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     wheel.remove(this);
     if (this.isAnswered) return;
     this.isAnswered = true;
-    this.onCancel?.(error);
+    this.running?.cancel(error);
     this.onGone();
   }
 
@@ -226,9 +225,8 @@ export class ServerUnary extends ServerStream implements IncomingUnary {
   }
 }
 
-export class ServerExchange extends ServerStream implements Sink {
+export class ServerExchange extends ServerStream implements IncomingStream {
   readonly #inbox: Inbox;
-  #stop = () => {};
 
   constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
     super(connection, id, route, wire, head);
@@ -236,7 +234,7 @@ export class ServerExchange extends ServerStream implements Sink {
   }
 
   start(): void {
-    this.#stop = pump(this.route.stream(this, { [Symbol.asyncIterator]: () => this.#inbox }), this);
+    this.route.stream(this, this.#inbox);
   }
 
   protected override get hasRoom(): boolean {
@@ -253,7 +251,6 @@ export class ServerExchange extends ServerStream implements Sink {
   }
 
   protected override onGone(): void {
-    this.#stop();
     this.#inbox.drop();
     this.#inbox.close(new RpcError(Status.CANCELLED, 'the client cancelled before its last request'));
   }
@@ -266,7 +263,7 @@ export class ServerExchange extends ServerStream implements Sink {
     this.finish(undefined);
   }
 
-  fail(reason: unknown): void {
-    this.finish(RpcError.from(reason));
+  fail(error: RpcError): void {
+    this.finish(error);
   }
 }

@@ -1,5 +1,6 @@
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
+import { LateIterator } from '../../rpc/late-iterator.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
@@ -58,9 +59,10 @@ export class WaitingCall implements Timed, Cancellable {
 /** A stream of replies whose call waits for its connection. */
 export class LateReplyStream implements ReplyStream {
   readonly header: Promise<Metadata>;
-  readonly trailer = new Metadata();
   readonly #stream: Promise<ReplyStream>;
   readonly #call: Cancellable | undefined; // None when it could not even wait.
+  readonly #replies: LateIterator;
+  #sent: ReplyStream | undefined;
 
   /** @param open makes the waiting call, which ends in one of the two */
   constructor(
@@ -69,6 +71,7 @@ export class LateReplyStream implements ReplyStream {
     let call: Cancellable | undefined;
     this.#stream = new Promise((resolve, reject) => {
       call = open((stream) => {
+        this.#sent = stream;
         resolve(stream);
         return stream;
       }, reject);
@@ -79,34 +82,21 @@ export class LateReplyStream implements ReplyStream {
       (stream) => stream.header,
       () => new Metadata(),
     );
+    this.#replies = new LateIterator(
+      () => this.#stream,
+      () => this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')),
+    );
+  }
+
+  get trailer(): Metadata {
+    return this.#sent?.trailer ?? new Metadata();
   }
 
   cancel(error: RpcError): void {
     this.#call?.cancel(error);
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<unknown, void> {
-    const replies = this.#replies();
-    let begun = false;
-    return {
-      next: () => {
-        begun = true;
-        return replies.next();
-      },
-      return: () => {
-        // A generator that has not begun would end without its call.
-        if (!begun) this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream'));
-        return replies.return();
-      },
-    };
-  }
-
-  async *#replies(): AsyncGenerator<unknown, void> {
-    const stream = await this.#stream;
-    try {
-      yield* stream;
-    } finally {
-      this.trailer.merge(stream.trailer);
-    }
+  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+    return this.#replies;
   }
 }

@@ -15,7 +15,7 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
   readonly peer: Peer = { address: 'memory' };
   readonly deadline: Deadline | undefined;
   trailer: Metadata | undefined;
-  onCancel: ((error: RpcError) => void) | undefined;
+  running: Cancellable | undefined;
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
@@ -44,7 +44,7 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
   cancel(error: RpcError): void {
     if (this.isEnded) return;
     this.finish(error);
-    this.onCancel?.(error);
+    this.running?.cancel(error);
   }
 
   onDeadline(): void {

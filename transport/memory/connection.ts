@@ -4,8 +4,8 @@ import type {
   Cancellable,
   Connection,
   ConnectOptions,
-  OutgoingCall,
   ReplyStream,
+  StreamCall,
   UnaryCall,
 } from '../transport.js';
 import { type Endpoint, idle, type Link } from './endpoint.js';
@@ -34,7 +34,7 @@ export class MemoryConnection implements Connection, Link {
     return new MemoryUnary(this, call).start();
   }
 
-  stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream {
+  stream(call: StreamCall, requests: AsyncIterable<unknown>): ReplyStream {
     return new MemoryStream(this, call).start(requests);
   }
 

@@ -3,23 +3,25 @@ import { Metadata } from '../../rpc/metadata.js';
 import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
 import { pump } from '../pump.js';
-import type { CompressionName, OutgoingCall, ReplyStream } from '../transport.js';
+import type { CompressionName, IncomingStream, ReplyStream, StreamCall } from '../transport.js';
 import { arrived, MemoryCall, overTheWire } from './call.js';
 import { Channel } from './channel.js';
 import type { Link } from './endpoint.js';
 
-export class MemoryStream extends MemoryCall {
+export class MemoryStream extends MemoryCall implements IncomingStream {
+  readonly #stream: StreamCall;
   readonly #header: Promise<Metadata>;
   readonly #received = new Metadata(); // The trailer as the client sees it.
   readonly #requests = new Channel<Uint8Array>();
   readonly #replies: Channel<Uint8Array>;
   #resolveHeader!: (header: Metadata) => void;
   #compression: CompressionName = 'identity'; // Of the replies.
-  #stopRequests = () => {};
-  #stopReplies = () => {};
+  #replyCodec: MessageCodec | undefined;
+  #stopRequests: () => void = () => {};
 
-  constructor(link: Link, call: OutgoingCall) {
+  constructor(link: Link, call: StreamCall) {
     super(link, call);
+    this.#stream = call;
     this.#replies = new Channel(() =>
       this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')),
     );
@@ -51,17 +53,25 @@ export class MemoryStream extends MemoryCall {
       const { maxMessageBytes, compression } = this.endpoint!.options;
       this.#compression = compression;
       const requests = decoded(this.#requests, wire.request, this.link.options.compression, maxMessageBytes);
-      this.#stopReplies = pump(route.stream(this, requests), {
-        write: (message) => {
-          this.#resolveHeader(new Metadata()); // A reply shows that no header comes any more.
-          return this.#replies.write(wire.reply.encode(message).slice());
-        },
-        end: () => this.finish(undefined),
-        fail: (reason) => this.finish(overTheWire(reason, this.trailer)),
-      });
+      this.#replyCodec = wire.reply;
+      route.stream(this, requests);
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
     }
+  }
+
+  write(reply: unknown): Promise<void> | undefined {
+    const bytes = this.#replyCodec!.encode(reply).slice();
+    this.#resolveHeader(new Metadata()); // A reply shows that no header comes any more.
+    return this.#replies.write(bytes);
+  }
+
+  end(): void {
+    this.finish(undefined);
+  }
+
+  fail(error: RpcError): void {
+    this.finish(overTheWire(error, this.trailer));
   }
 
   async *#decodedReplies() {
@@ -80,10 +90,10 @@ export class MemoryStream extends MemoryCall {
     const trailer = error ? error.metadata : this.trailer;
     if (trailer) this.#received.merge(trailer);
     this.#stopRequests();
-    this.#stopReplies();
     this.#requests.close(new RpcError(Status.CANCELLED, 'the requests ended early'));
     this.#replies.close(error);
     this.#resolveHeader(new Metadata());
+    this.#stream.ended();
   }
 }
 

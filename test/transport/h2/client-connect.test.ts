@@ -146,11 +146,13 @@ describe('a client and its connection', { timeout: 30_000 }, () => {
     using gone = await peer(() => {});
     gone[Symbol.dispose]();
     const connection = connectTo(gone.address);
-    const call = { wire, metadata: undefined, deadline: undefined };
+    let ended = 0;
+    const call = { wire, metadata: undefined, deadline: undefined, ended: () => ended++ };
     assert.equal((await failure(collect(connection.stream(call, stream([]))))).code, Status.UNAVAILABLE);
     const second = connection.stream(call, stream([]));
     second.cancel(new RpcError(Status.CANCELLED, 'enough'));
     assert.equal((await failure(collect(second))).code, Status.UNAVAILABLE);
+    assert.equal(ended, 2);
     await connection.close(0);
   });
 
@@ -162,9 +164,10 @@ describe('a client and its connection', { timeout: 30_000 }, () => {
       hello = () => socket.write(settings());
     });
     const connection = connectTo(slow.address);
-    const replies = connection.stream({ wire, metadata: undefined, deadline: undefined }, stream([]));
+    const call = { wire, metadata: undefined, deadline: undefined, ended() {} };
+    const replies = connection.stream(call, stream([]));
     await replies[Symbol.asyncIterator]().return?.();
-    const other = connection.stream({ wire, metadata: undefined, deadline: undefined }, stream([]));
+    const other = connection.stream(call, stream([]));
     while (bytes.length < PREFACE.length) await new Promise((resolve) => setImmediate(resolve));
     hello();
     const headers = () => parse(bytes).frames.filter(({ type }) => type === 1);

@@ -67,6 +67,6 @@ export function clientSide(options: { maxMessageBytes?: number } = {}): ClientSi
       };
       return { outcomes, call: connection.unary(call, request) };
     },
-    stream: (requests) => connection.stream(outgoing(), requests),
+    stream: (requests) => connection.stream({ ...outgoing(), ended() {} }, requests),
   };
 }

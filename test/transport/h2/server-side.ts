@@ -1,7 +1,8 @@
-import { type RpcError, silentLogger } from 'lictor';
+import { RpcError, silentLogger } from 'lictor';
 import { Budget } from '../../../transport/h2/budget.js';
 import { HpackDecoder } from '../../../transport/h2/hpack-decoder.js';
 import { ServerConnection } from '../../../transport/h2/server-connection.js';
+import { pump } from '../../../transport/pump.js';
 import type { IncomingUnary, ListenOptions, Route } from '../../../transport/transport.js';
 import type { WireMethod } from '../../../transport/wire-method.js';
 import { FakeSocket, turn } from './fake-socket.js';
@@ -34,11 +35,10 @@ export function routes(handled: Handled, bigBytes = 1_000_000): Map<string, Rout
     wire: () => wire,
     unary(call, request) {
       handled.unary.push({ request: request as Buffer, call });
-      call.onCancel = (error) => handled.cancelled.push(error);
+      call.running = { cancel: (error) => handled.cancelled.push(error) };
       answer(call, request as Buffer);
     },
-    // biome-ignore lint/correctness/useYield: never called for a unary method.
-    async *stream() {
+    stream() {
       throw new Error('not a stream');
     },
   });
@@ -49,8 +49,17 @@ export function routes(handled: Handled, bigBytes = 1_000_000): Map<string, Rout
       throw new Error('not unary');
     },
     stream(call, requests) {
-      call.onCancel = (error) => handled.cancelled.push(error);
-      return answer(requests);
+      const stop = pump(answer(requests), {
+        write: (reply) => call.write(reply),
+        end: () => call.end(),
+        fail: (reason) => call.fail(RpcError.from(reason)),
+      });
+      call.running = {
+        cancel(error) {
+          handled.cancelled.push(error);
+          void stop();
+        },
+      };
     },
   });
   const big = Buffer.alloc(bigBytes, 'b');

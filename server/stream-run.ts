@@ -1,0 +1,81 @@
+import { streamsReplies, streamsRequests } from '../rpc/call.js';
+import type { RpcError } from '../rpc/error.js';
+import { single } from '../rpc/single.js';
+import { pump, type Sink } from '../transport/pump.js';
+import type { IncomingStream } from '../transport/transport.js';
+import { ServerCall } from './context.js';
+import type { Runner } from './runner.js';
+
+/** A call with a stream of requests, of replies, or of both, from its admission to its end. */
+export class StreamRun extends ServerCall implements Sink {
+  readonly #runner: Runner;
+  readonly #incoming: IncomingStream;
+  #stop: (() => Promise<void>) | undefined;
+  #isOver = false;
+
+  constructor(runner: Runner, incoming: IncomingStream) {
+    super(runner.service, runner.method, incoming, incoming.deadline);
+    this.#runner = runner;
+    this.#incoming = incoming;
+  }
+
+  async start(requests: AsyncIterable<unknown>): Promise<void> {
+    const { method } = this;
+    try {
+      const message = streamsRequests(method) ? requests : await single(requests, `${method.path}: request`);
+      const result = await this.#runner.run(message, this);
+      if (this.#isOver) return;
+      if (this.cancelled) return this.fail(this.cancelled);
+      if (streamsReplies(method)) {
+        this.#stop = pump(this.#runner.checkedStream(result), this);
+      } else {
+        await this.write(result);
+        this.end();
+      }
+    } catch (reason) {
+      this.fail(reason);
+    }
+  }
+
+  write(reply: unknown): Promise<void> | undefined {
+    const missing = this.#runner.missing(reply);
+    if (missing) throw missing;
+    // A generator's body runs with the first step, so what it puts in the header is known only now.
+    this.headerIsDue();
+    return this.#incoming.write(reply);
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    try {
+      this.headerIsDue();
+      this.ended();
+    } catch (reason) {
+      return this.fail(reason);
+    }
+    this.#over();
+    this.#incoming.end();
+  }
+
+  fail(reason: unknown): void {
+    if (this.#isOver) return;
+    this.#over();
+    let error = this.#runner.failed(reason, this);
+    try {
+      this.ended();
+    } catch (tooLarge) {
+      error = this.#runner.failed(tooLarge, this);
+    }
+    this.#incoming.fail(error);
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    this.#runner.gate.leave();
+  }
+
+  /** The handler's place is free when it is really done. */
+  protected override onCancelled(error: RpcError): void {
+    void this.#stop?.().then(() => this.fail(error));
+  }
+}
