@@ -5,6 +5,7 @@ import type { MessageCodec, MessageType } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import { poisonDropperOf } from './protobuf-poison.js';
 import { preparerOf } from './protobuf-prepare.js';
+import { written } from './protobuf-writer.js';
 import { formatJson, parseJson } from './safe-json.js';
 
 const known = new WeakMap<pb.Type, MessageType>();
@@ -35,7 +36,7 @@ function wireCodec(type: pb.Type, name: string): MessageCodec {
   const toPlain = lazily(() => plainMaker(type));
   return {
     encode(message) {
-      return type.encode(prepare(message, 0)).finish();
+      return written(type, prepare(message, 0));
     },
     decode(bytes) {
       try {

@@ -13,6 +13,7 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
   readonly #onRoom: () => void;
   readonly #onLeave: (error: RpcError) => void;
   readonly #messages: Uint8Array[] = [];
+  #compacted = 0; // Of those, how many hold no more than themselves.
   #end: { error: RpcError | undefined } | undefined;
   #reader: { resolve: (step: Step) => void; reject: (error: unknown) => void } | undefined;
 
@@ -34,8 +35,7 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
     if (this.#end) return;
     const reader = this.#reader;
     if (!reader) {
-      // A small message must not hold the socket's whole chunk for as long as it lies here.
-      this.#messages.push(bytes.length * 4 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes);
+      if (this.#messages.push(bytes) - this.#compacted === 1) setImmediate(this.#compact);
       return;
     }
     this.#reader = undefined;
@@ -45,6 +45,15 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
       reader.reject(this.#unreadable(reason));
     }
   }
+
+  /** Most messages are read in the turn in which they came. Those that are not must not hold the socket's whole chunk. */
+  readonly #compact = (): void => {
+    const messages = this.#messages;
+    for (; this.#compacted < messages.length; this.#compacted++) {
+      const bytes = messages[this.#compacted]!;
+      if (bytes.length * 4 < bytes.buffer.byteLength) messages[this.#compacted] = Buffer.from(bytes);
+    }
+  };
 
   /** Nothing more comes; an error is told behind what has not been read. */
   close(error: RpcError | undefined): void {
@@ -57,7 +66,11 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
 
   /** Forgets what has not been read: nobody waits for a call to end that was cancelled. */
   drop(): void {
-    this.#messages.length = 0;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#messages.length = this.#compacted = 0;
   }
 
   [Symbol.asyncIterator](): this {
@@ -67,6 +80,7 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
   next(): Promise<Step> {
     if (this.#messages.length > 0) {
       const bytes = this.#messages.shift()!;
+      if (this.#compacted > 0) this.#compacted--;
       if (this.#messages.length === 0) this.#onRoom();
       try {
         return Promise.resolve({ done: false, value: this.#codec.decode(bytes) });
@@ -86,7 +100,7 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
 
   async return(): Promise<Step> {
     const left = !this.#end || this.#messages.length > 0;
-    this.#messages.length = 0;
+    this.#forget();
     this.#end ??= { error: undefined };
     if (left) this.#onLeave(new RpcError(Status.CANCELLED, 'the reader left the stream'));
     return { done: true, value: undefined };
@@ -95,7 +109,7 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
   #unreadable(reason: unknown): RpcError {
     const error = RpcError.from(reason, Status.INTERNAL);
     this.#end ??= { error: undefined };
-    this.#messages.length = 0;
+    this.#forget();
     this.#onLeave(error);
     return error;
   }

@@ -1,5 +1,5 @@
 /** A millisecond or two of work. */
-const MESSAGES_PER_TURN = 1_000;
+const MESSAGES_PER_TURN = 2_000;
 
 let written = 0;
 let nextTurn: Promise<void> | undefined;
