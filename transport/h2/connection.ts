@@ -99,7 +99,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.socket = socket;
     this.budget = budget;
     this.limits = limits;
-    this.output = new Output(socket);
+    this.output = new Output(socket, this);
     this.writer = new FrameWriter(this.output);
     this.#decoder = new HpackDecoder({ maxListBytes: limits.maxHeaderListBytes });
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);

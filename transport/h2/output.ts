@@ -19,8 +19,11 @@ export class Output {
   #to = 0; // and ends here.
   #scheduled = false;
 
-  constructor(socket: Socket) {
+  readonly #owner: { readonly openStreams: number };
+
+  constructor(socket: Socket, owner: { readonly openStreams: number }) {
     this.#socket = socket;
+    this.#owner = owner;
   }
 
   /** Bytes that have not gone to the kernel yet. */
@@ -75,8 +78,10 @@ export class Output {
 
   #schedule(): void {
     this.#scheduled = true;
+    // A call that is alone has nobody to wait for but what its own tick still writes.
+    if (this.#owner.openStreams <= 1) process.nextTick(this.flush);
     // After the poll phase: what all sockets brought in this turn, and the promises that hang on it, are done by then.
-    setImmediate(this.flush);
+    else setImmediate(this.flush);
   }
 
   #cut(): void {
