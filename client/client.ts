@@ -38,7 +38,7 @@ export type ClientOptions = {
   target?: string | undefined;
   /** How a node is picked: a name, or a Balancer. @default 'roundRobin' */
   balancer?: BalancerName | Balancer | undefined;
-  /** @default 'grpc-js' */
+  /** @default 'h2' */
   transport?: EngineName | Engine | undefined;
   tls?: ClientTls | undefined;
   /** The time of a unary call that says none; streams have none unless they say one. Infinity for no limit. @default 10,000 */
@@ -74,7 +74,7 @@ export class Client implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   constructor(options: ClientOptions = {}) {
-    const engine = engineNamed(options.transport ?? 'grpc-js');
+    const engine = engineNamed(options.transport ?? 'h2');
     const logger = options.logger ?? stderrLogger;
     if (options.target !== undefined) parseAddress(options.target);
     deadlineIn(options.timeoutMs ?? 0);

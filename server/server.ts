@@ -41,7 +41,7 @@ export type ServerOptions = {
   zone?: string | undefined;
   tags?: readonly string[] | undefined;
   meta?: Readonly<Record<string, string>> | undefined;
-  /** @default 'grpc-js' */
+  /** @default 'h2' */
   transport?: EngineName | Engine | undefined;
   tls?: ServerTls | undefined;
   /** Stand around every handler; the first is the outermost. */
@@ -96,7 +96,7 @@ export class Server implements AsyncDisposable {
   constructor(options: ServerOptions = {}) {
     this.#options = options;
     this.#logger = options.logger ?? stderrLogger;
-    this.#engine = engineNamed(options.transport ?? 'grpc-js');
+    this.#engine = engineNamed(options.transport ?? 'h2');
     parseAddress(this.#wantedAddress);
     compressionNamed(options.compression ?? 'identity');
     checkTls(options.tls);

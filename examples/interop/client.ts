@@ -5,7 +5,7 @@ import { runClient } from './run-client.js';
 const { values } = parseArgs({
   options: {
     server: { type: 'string', default: '127.0.0.1:10000' },
-    transport: { type: 'string', default: 'grpc-js' },
+    transport: { type: 'string', default: 'h2' },
     tls: { type: 'boolean', default: false },
     ca: { type: 'string' },
     cert: { type: 'string' },

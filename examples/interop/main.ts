@@ -5,7 +5,7 @@ import { service, testService } from './test-service.js';
 
 // Server and client in one process; `server.ts` and `client.ts` are for those of other languages.
 
-const { values } = parseArgs({ options: { transport: { type: 'string', default: 'grpc-js' } } });
+const { values } = parseArgs({ options: { transport: { type: 'string', default: 'h2' } } });
 const { transport } = values;
 
 await using server = new Server({

@@ -6,7 +6,7 @@ import { service, testService } from './test-service.js';
 const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '0' },
-    transport: { type: 'string', default: 'grpc-js' },
+    transport: { type: 'string', default: 'h2' },
     tls: { type: 'boolean', default: false },
     cert: { type: 'string' },
     key: { type: 'string' },

@@ -23,6 +23,7 @@ import {
   unary,
   whenDone,
 } from 'lictor';
+import type { EngineName } from '../../transport/named.js';
 import { collect, failure, failures, stream } from '../contract/transport.js';
 import { pair } from '../pair.js';
 
@@ -35,7 +36,7 @@ const Kinds = defineService('calls.Kinds', {
 });
 const LIMIT = { timeout: 20_000 };
 
-const start = (interceptors: readonly Interceptor[] = [], transport?: 'grpc-js') =>
+const start = (interceptors: readonly Interceptor[] = [], transport?: EngineName) =>
   pair(
     Kinds,
     {
@@ -73,7 +74,7 @@ const everyKind = async ({ api }: Awaited<ReturnType<typeof start>>, options?: C
 ];
 const plain = [{ n: 2 }, [{ n: 0 }, { n: 1 }], { n: 7 }, [{ n: 5 }]];
 
-for (const transport of [undefined, 'grpc-js'] as const) {
+for (const transport of [undefined, 'h2', 'grpc-js'] as const) {
   describe(`interceptors of a client over ${transport ?? 'memory'}`, () => {
     test(
       'stand around calls of every kind, the first outermost, and see header and trailer',

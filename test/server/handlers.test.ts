@@ -43,7 +43,7 @@ const throwing: Readonly<Record<string, () => unknown>> = {
   ...unprintable,
 };
 
-for (const transport of ['memory', 'grpc-js'] as const satisfies EngineName[]) {
+for (const transport of ['memory', 'h2', 'grpc-js'] as const satisfies EngineName[]) {
   describe(`a handler over ${transport}`, () => {
     for (const [name, value] of Object.entries(throwing)) {
       test(

@@ -13,7 +13,7 @@ const NOT_SERVING = 2;
 const SERVICE_UNKNOWN = 3;
 const LIMIT = { timeout: 20_000 };
 
-for (const name of ['memory', 'grpc-js'] as const satisfies EngineName[]) {
+for (const name of ['memory', 'h2', 'grpc-js'] as const satisfies EngineName[]) {
   describe(`the health service over ${name}`, () => {
     const start = async (dispose?: () => Promise<void>) => {
       const transport = name === 'memory' ? memory() : name;

@@ -13,6 +13,7 @@ import {
   unary,
   whenDone,
 } from 'lictor';
+import type { EngineName } from '../../transport/named.js';
 import { collect, failures, stream } from '../contract/transport.js';
 import { pair } from '../pair.js';
 
@@ -24,7 +25,7 @@ const Kinds = defineService('interceptors.Kinds', {
   chat: bidi<N, N>(),
 });
 
-const start = (interceptors: readonly Interceptor[], transport?: 'grpc-js') =>
+const start = (interceptors: readonly Interceptor[], transport?: EngineName) =>
   pair(
     Kinds,
     {
@@ -137,7 +138,7 @@ describe('interceptors of a server', () => {
     ]);
   });
 
-  for (const transport of [undefined, 'grpc-js'] as const) {
+  for (const transport of [undefined, 'h2', 'grpc-js'] as const) {
     test(`may add to header and trailer over ${transport ?? 'memory'}, for every kind`, async () => {
       const adding: Interceptor = async (call, next) => {
         assert.ok(call.side === 'server');

@@ -42,7 +42,7 @@ async function limited(transport: EngineName, server: object) {
   return Object.assign(it, { release, arrived });
 }
 
-for (const transport of ['memory', 'grpc-js'] as const) {
+for (const transport of ['memory', 'h2', 'grpc-js'] as const) {
   describe(`limits of a server over ${transport}`, () => {
     test('calls in flight: as many as allowed, of any kind, and the next is refused', LIMIT, async () => {
       await using it = await limited(transport, { maxConcurrentCalls: 3 });

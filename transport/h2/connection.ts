@@ -145,7 +145,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   protected abstract isIdle(streamId: number): boolean;
   protected abstract onSettings(): void;
   protected abstract onGoAway(lastStreamId: number, code: number, text: string): void;
-  /** The connection is gone; its streams have been told. */
+  /** The connection is gone; its streams are told next. */
   protected abstract onClosed(error: RpcError): void;
   protected onStreamForgotten(): void {}
   protected onPong(): void {}
@@ -221,12 +221,13 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.streams.clear();
     this.#sending.clear();
     this.budget.countStreams(-streams.length);
+    // First, so that those whose calls now fail do not try this connection again.
+    this.onClosed(error);
     for (const stream of streams) {
       stream.localEnded = stream.remoteEnded = true;
       stream.release();
       stream.onLost(error);
     }
-    this.onClosed(error);
   }
 
   onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
