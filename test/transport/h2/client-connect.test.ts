@@ -37,8 +37,8 @@ async function peer(onConnection: (socket: Socket) => void) {
   };
 }
 
-const connectTo = (address: string, maxMessageBytes = 1_000) =>
-  h2.connect({ address, tls: undefined, maxMessageBytes, compression: 'identity', onReachable() {} });
+const connectTo = (address: string, maxMessageBytes = 1_000, onReachable = (_: boolean) => {}) =>
+  h2.connect({ address, tls: undefined, maxMessageBytes, compression: 'identity', onReachable });
 
 describe('a client and its connection', { timeout: 30_000 }, () => {
   it('a request over the client’s limit fails once and before it is sent, connected or not yet', async () => {
@@ -79,6 +79,39 @@ describe('a client and its connection', { timeout: 30_000 }, () => {
     }
     assert.equal(wheel.size, 0);
     await connection.close(0);
+  });
+
+  it('that is lost is told before the calls on it, so that nobody tries them there again', async () => {
+    let asked = () => {};
+    const request = new Promise<void>((resolve) => (asked = resolve));
+    let lose = () => {};
+    using going = await peer((socket) => {
+      socket.write(settings());
+      socket.on('data', (chunk: Buffer) => {
+        if (parse(chunk).frames.some(({ type }) => type === 1)) asked();
+      });
+      lose = () => socket.destroy();
+    });
+    const told: string[] = [];
+    const connection = connectTo(going.address, 1_000, (reachable) => told.push(`reachable: ${reachable}`));
+    const done = new Promise<void>((resolve) => {
+      connection.unary({
+        wire,
+        metadata: undefined,
+        wantsMetadata: false,
+        deadline: undefined,
+        request: Buffer.from('hi'),
+        done(error) {
+          told.push(`call: ${error?.status}`);
+          resolve();
+        },
+      });
+    });
+    await request;
+    lose();
+    await done;
+    await connection.close(0);
+    assert.deepEqual(told, ['reachable: false', 'call: UNAVAILABLE']);
   });
 
   it('calls that wait for a stream and are cancelled do not add up', async () => {
