@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type Call, type CallContext, type Reply, streamsReplies, streamsRequests } from '../rpc/call.js';
 import { isRpcError, RpcError } from '../rpc/error.js';
 import { compose, type Interceptor } from '../rpc/interceptor.js';
@@ -162,7 +161,7 @@ export class MethodRunner {
     if (isRpcError(reason)) return sendable(reason);
     // A handler that stops because its signal aborted has not failed.
     if (call.cancelled) return call.cancelled;
-    const id = randomUUID().slice(0, 8);
+    const id = crypto.randomUUID().slice(0, 8);
     try {
       this.#logger.error('a handler failed', { method: this.#method.path, id, error: reason });
     } catch {

@@ -1,5 +1,5 @@
-import { createSecureContext } from 'node:tls';
 import type { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import { tls as nodeTls } from '../node-tls.js';
 import type { ClientTls, Pem, ServerTls } from '../tls.js';
 import { grpc } from './package.js';
 
@@ -9,7 +9,7 @@ export function channelCredentials(tls: ClientTls | undefined): ChannelCredentia
   const { ChannelCredentials } = grpc();
   if (!tls) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls;
-  const context = createSecureContext({
+  const context = nodeTls().createSecureContext({
     minVersion: MIN_VERSION,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert, key }),
