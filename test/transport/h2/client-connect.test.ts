@@ -126,7 +126,10 @@ describe('a client and its connection', { timeout: 30_000 }, () => {
       target: slow.address,
       graceMs: 0,
     });
-    const calls = [1, 2, 3].map(() => failure(client.service(Probe).echo({ text: '' }, { timeoutMs: 400 })));
+    // The third ends first: the end of one that was sent would make room for it.
+    const calls = [800, 800, 400].map((timeoutMs) =>
+      failure(client.service(Probe).echo({ text: '' }, { timeoutMs })),
+    );
     while (!server || server.bytesRead < PREFACE.length)
       await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setTimeout(resolve, 50));
