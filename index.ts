@@ -56,6 +56,7 @@ export {
 export type { ClientMethod, DynamicReply, Handler, Implementation, ServiceClient } from './rpc/signature.js';
 export { Status, type StatusName, statusName } from './rpc/status.js';
 export { consistentHash } from './selector/balancer/consistent-hash.js';
+export type { BalancerName } from './selector/balancer/named.js';
 export { random } from './selector/balancer/random.js';
 export { roundRobin } from './selector/balancer/round-robin.js';
 export { weightedRoundRobin } from './selector/balancer/weighted-round-robin.js';
@@ -65,5 +66,25 @@ export { createNode, type Node, type NodeInit } from './selector/node.js';
 export type { Resolution, Resolver } from './selector/resolver.js';
 export { Server, type ServerOptions } from './server/server.js';
 export { memory } from './transport/memory/engine.js';
+export type { EngineName } from './transport/named.js';
 export type { ClientTls, Pem, ServerTls } from './transport/tls.js';
-export type { Engine } from './transport/transport.js';
+export type {
+  Cancellable,
+  CompressionName,
+  Connection,
+  ConnectOptions,
+  Engine,
+  IncomingCall,
+  IncomingStream,
+  IncomingUnary,
+  Listener,
+  ListenOptions,
+  OutgoingCall,
+  ReplyStream,
+  Route,
+  Routes,
+  StreamCall,
+  Transport,
+  UnaryCall,
+} from './transport/transport.js';
+export type { WireMethod } from './transport/wire-method.js';

@@ -1,6 +1,10 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { createRequire } from 'node:module';
 import { RpcError, textOf } from '../rpc/error.js';
+import { lazily } from '../rpc/lazily.js';
 import { Status } from '../rpc/status.js';
+
+const require = createRequire(import.meta.url);
+const zlib = lazily((): typeof import('node:zlib') => require('node:zlib'));
 
 /**
  * A message that inflates to more than this may be at most `MAX_RATIO` times its compressed size. The interop tests of
@@ -37,12 +41,12 @@ const identity: Compression = {
 const gzip: Compression = {
   name: 'gzip',
   // Level 1: RPC messages gain little from more, and it runs on the event loop.
-  compress: (bytes) => gzipSync(bytes, { level: 1 }),
+  compress: (bytes) => zlib().gzipSync(bytes, { level: 1 }),
   decompress(bytes, maxBytes) {
     const byRatio = Math.max(FREE_BYTES, bytes.length * MAX_RATIO);
     const maxOutputLength = Math.max(1, Math.min(maxBytes, byRatio));
     try {
-      return gunzipSync(bytes, { maxOutputLength });
+      return zlib().gunzipSync(bytes, { maxOutputLength });
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') {
         throw new RpcError(Status.INTERNAL, `malformed gzip: ${textOf(cause)}`, { cause });

@@ -1,5 +1,7 @@
-import { Decoder, Encoder } from '@msgpack/msgpack';
+import { createRequire } from 'node:module';
+import type { Encoder } from '@msgpack/msgpack';
 import { RpcError, textOf } from '../rpc/error.js';
+import { lazily } from '../rpc/lazily.js';
 import type { MessageCodec, MessageType } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import { checkShape, MAX_DEPTH } from './msgpack-shape.js';
@@ -17,14 +19,20 @@ export const msgpack: Serialization = {
   codecFor: (type) => type.codecs?.msgpack ?? plainMsgpack(type),
 };
 
-const encoder = new Encoder({ useBigInt64: true, ignoreUndefined: true, maxDepth: MAX_DEPTH + 1 });
-const decoder = new Decoder({ useBigInt64: true });
-refuseWideBigints(encoder);
+const require = createRequire(import.meta.url);
+
+/** With the first message, since loading the package delays the start of programs that speak something else. */
+const coders = lazily(() => {
+  const { Decoder, Encoder }: typeof import('@msgpack/msgpack') = require('@msgpack/msgpack');
+  const encoder = new Encoder({ useBigInt64: true, ignoreUndefined: true, maxDepth: MAX_DEPTH + 1 });
+  refuseWideBigints(encoder);
+  return { encoder, decoder: new Decoder({ useBigInt64: true }) };
+});
 
 const plainMsgpack = (type: MessageType): MessageCodec => ({
   encode(message) {
     try {
-      return encoder.encode(message);
+      return coders().encoder.encode(message);
     } catch (cause) {
       const why = textOf(cause);
       throw new RpcError(Status.INVALID_ARGUMENT, `${type.name}: ${why}`, { cause, maybeExecuted: false });
@@ -33,7 +41,7 @@ const plainMsgpack = (type: MessageType): MessageCodec => ({
   decode(bytes) {
     try {
       checkShape(bytes);
-      return decoder.decode(bytes);
+      return coders().decoder.decode(bytes);
     } catch (cause) {
       throw new RpcError(Status.INTERNAL, `${type.name}: malformed msgpack: ${textOf(cause)}`, { cause });
     }

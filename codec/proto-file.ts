@@ -1,6 +1,7 @@
-import pb from 'protobufjs';
+import type pb from 'protobufjs';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
+import { protobufjs } from './protobufjs.js';
 
 /** A .proto file as data, in the form that generated modules hold: its descriptor and the files it imports. */
 export interface ProtoFile {
@@ -28,7 +29,8 @@ export function rootOf(file: ProtoFile): pb.Root {
  * @throws RpcError INVALID_ARGUMENT for a name declared twice and for a type that no file declares
  */
 export function rootOfAll(files: readonly ProtoFile[]): pb.Root {
-  const root = new pb.Root();
+  const { Root } = protobufjs();
+  const root = new Root();
   for (const file of withImports(files)) {
     const { nested } = file.descriptor as pb.INamespace;
     attempt(file.name, () => root.addJSON(nested ?? {}));
@@ -66,13 +68,14 @@ function attempt(name: string, act: () => void): void {
  * rule tells which absent fields have no default, whatever the syntax: those that are part of a oneof.
  */
 function markPresence(namespace: pb.NamespaceBase): void {
+  const { Namespace, OneOf, Type } = protobufjs();
   for (const object of namespace.nestedArray) {
-    if (object instanceof pb.Type) {
+    if (object instanceof Type) {
       for (const field of object.fieldsArray) {
-        const bare = !field.partOf && !field.required && !(field.resolvedType instanceof pb.Type);
-        if (bare && field.hasPresence) object.add(new pb.OneOf(`_${field.name}`, [field.name]));
+        const bare = !field.partOf && !field.required && !(field.resolvedType instanceof Type);
+        if (bare && field.hasPresence) object.add(new OneOf(`_${field.name}`, [field.name]));
       }
     }
-    if (object instanceof pb.Namespace) markPresence(object);
+    if (object instanceof Namespace) markPresence(object);
   }
 }

@@ -1,10 +1,11 @@
-import pb from 'protobufjs';
+import type pb from 'protobufjs';
 import { RpcError } from '../rpc/error.js';
 import { checkServiceName } from '../rpc/name.js';
 import { keyOf, type Method, type MethodKind, type Methods, type Service } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import { type ProtoFile, rootOf } from './proto-file.js';
 import { messageTypeOf } from './protobuf-type.js';
+import { protobufjs } from './protobufjs.js';
 
 /**
  * The service of that full name in a file or its imports. Generated modules call this; the type argument is theirs.
@@ -27,10 +28,11 @@ export function serviceIn(root: pb.Root, name: string, where: string): Service {
 
 /** All services of a namespace, by full name. */
 export function servicesIn(namespace: pb.NamespaceBase): Map<string, pb.Service> {
+  const { Namespace, Service } = protobufjs();
   const found = new Map<string, pb.Service>();
   for (const object of namespace.nestedArray) {
-    if (object instanceof pb.Service) found.set(object.fullName.slice(1), object);
-    else if (object instanceof pb.Namespace)
+    if (object instanceof Service) found.set(object.fullName.slice(1), object);
+    else if (object instanceof Namespace)
       for (const [name, service] of servicesIn(object)) found.set(name, service);
   }
   return found;

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import pb from 'protobufjs';
+import type pb from 'protobufjs';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
 import type { ProtoFile } from './proto-file.js';
+import { protobufjs } from './protobufjs.js';
 import { wellKnown } from './well-known.js';
 
 /** A .proto file that was read and parsed. */
@@ -93,9 +94,10 @@ export function readProtos(paths: readonly string[], includeDirs: readonly strin
 }
 
 function parse(path: string, text: string): { declared: pb.Root; imports: readonly string[] } {
-  const declared = new pb.Root();
+  const { Root, parse: parseText } = protobufjs();
+  const declared = new Root();
   try {
-    const parsed = pb.parse(text, declared, {
+    const parsed = parseText(text, declared, {
       keepCase: false,
       alternateCommentMode: true,
       preferTrailingComment: false,
@@ -133,7 +135,8 @@ function bundledSource(
   if (!/^google\/protobuf\/[a-z_]+\.proto$/.test(name)) return undefined;
   const descriptor = wellKnown(name);
   if (descriptor) {
-    const declared = new pb.Root();
+    const { Root } = protobufjs();
+    const declared = new Root();
     declared.addJSON(descriptor.nested ?? {});
     return { name, path: undefined, text: '', declared, imports: [], descriptor };
   }

@@ -1,4 +1,5 @@
-import pb from 'protobufjs';
+import type pb from 'protobufjs';
+import { protobufjs } from './protobufjs.js';
 
 type Drop = (message: Record<string, unknown>) => void;
 
@@ -32,15 +33,16 @@ function dropperOf(type: pb.Type): Drop {
 }
 
 function fieldDropper(field: pb.Field): ((value: unknown) => void) | undefined {
+  const { MapField, Type } = protobufjs();
   const { resolvedType } = field;
   const inner =
-    resolvedType instanceof pb.Type && holdsStringMap(resolvedType, new Set())
+    resolvedType instanceof Type && holdsStringMap(resolvedType, new Set())
       ? dropperOf(resolvedType)
       : undefined;
   const one = (value: unknown) => {
     if (value !== null) inner?.(value as Record<string, unknown>);
   };
-  if (field instanceof pb.MapField) {
+  if (field instanceof MapField) {
     const poisonable = field.keyType === 'string';
     if (!poisonable && !inner) return undefined;
     return (map) => {
@@ -55,9 +57,10 @@ function fieldDropper(field: pb.Field): ((value: unknown) => void) | undefined {
 function holdsStringMap(type: pb.Type, seen: Set<pb.Type>): boolean {
   if (seen.has(type)) return false;
   seen.add(type);
+  const { MapField, Type } = protobufjs();
   return type.fieldsArray.some((field) => {
     const { resolvedType } = field.resolve();
-    if (field instanceof pb.MapField && field.keyType === 'string') return true;
-    return resolvedType instanceof pb.Type && holdsStringMap(resolvedType, seen);
+    if (field instanceof MapField && field.keyType === 'string') return true;
+    return resolvedType instanceof Type && holdsStringMap(resolvedType, seen);
   });
 }

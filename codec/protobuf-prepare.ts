@@ -1,7 +1,8 @@
-import pb from 'protobufjs';
+import type pb from 'protobufjs';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
 import { type Check, keyCheckOf, refuse, scalarCheckOf } from './protobuf-value.js';
+import { protobufjs } from './protobufjs.js';
 
 /** A message as protobufjs can write it: the same object when it was so already. */
 type Prepare = (message: unknown, depth: number) => Record<string, unknown>;
@@ -85,9 +86,10 @@ function fieldsOf(type: pb.Type): Fields {
 
 function checkOf(field: pb.Field): Check {
   const path = `${field.parent!.fullName.slice(1)}.${field.name}`;
+  const { MapField, Type } = protobufjs();
   const { resolvedType } = field;
   let one: Check;
-  if (resolvedType instanceof pb.Type) {
+  if (resolvedType instanceof Type) {
     const prepare = preparerOf(resolvedType);
     one = (value, depth) => {
       if (typeof value !== 'object') refuse(path, 'an object', value);
@@ -96,7 +98,7 @@ function checkOf(field: pb.Field): Check {
   } else {
     one = scalarCheckOf(field, path);
   }
-  if (field instanceof pb.MapField) return mapCheck(path, keyCheckOf(field, path), one);
+  if (field instanceof MapField) return mapCheck(path, keyCheckOf(field, path), one);
   return field.repeated ? listCheck(path, one) : one;
 }
 

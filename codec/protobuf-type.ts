@@ -1,11 +1,12 @@
 import type pb from 'protobufjs';
-import protojson from 'protobufjs/ext/protojson.js';
 import { RpcError, textOf } from '../rpc/error.js';
+import { lazily } from '../rpc/lazily.js';
 import type { MessageCodec, MessageType } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import { poisonDropperOf } from './protobuf-poison.js';
 import { preparerOf } from './protobuf-prepare.js';
 import { written } from './protobuf-writer.js';
+import { protojson } from './protobufjs.js';
 import { formatJson, parseJson } from './safe-json.js';
 
 const known = new WeakMap<pb.Type, MessageType>();
@@ -59,7 +60,7 @@ function jsonCodec(type: pb.Type, name: string): MessageCodec {
     encode(message) {
       const prepared = prepare(message, 0);
       try {
-        return formatJson(protojson.toJson(type, prepared), name);
+        return formatJson(protojson().toJson(type, prepared), name);
       } catch (cause) {
         if (cause instanceof RpcError) throw cause;
         throw new RpcError(Status.INVALID_ARGUMENT, `${name}: ${textOf(cause)}`, {
@@ -71,7 +72,7 @@ function jsonCodec(type: pb.Type, name: string): MessageCodec {
     decode(bytes) {
       const value = parseJson(bytes, name);
       try {
-        return toPlain()(protojson.fromJson(type, value, { ignoreUnknownFields: true }));
+        return toPlain()(protojson().fromJson(type, value, { ignoreUnknownFields: true }));
       } catch (cause) {
         throw new RpcError(Status.INTERNAL, `${name}: malformed json: ${textOf(cause).slice(0, 200)}`, {
           cause,
@@ -91,13 +92,5 @@ function plainMaker(type: pb.Type): ToPlain {
     const plain = type.toObject(message, options);
     dropPoison(plain);
     return plain;
-  };
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
   };
 }

@@ -1,6 +1,7 @@
-import pb from 'protobufjs';
+import type pb from 'protobufjs';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
+import { protobufjs } from './protobufjs.js';
 
 /** Takes a value that is neither undefined nor null, gives what protobufjs can write, or refuses it. */
 export type Check = (value: unknown, depth: number) => unknown;
@@ -32,7 +33,8 @@ function described(value: unknown): string {
 
 /** The check of one value of a field that holds no message. */
 export function scalarCheckOf(field: pb.Field, path: string): Check {
-  if (field.resolvedType instanceof pb.Enum) return enumCheck(field.resolvedType, path);
+  const { Enum } = protobufjs();
+  if (field.resolvedType instanceof Enum) return enumCheck(field.resolvedType, path);
   switch (field.type) {
     case 'int32':
     case 'sint32':
@@ -70,7 +72,8 @@ export function keyCheckOf(field: pb.MapField, path: string): (key: string) => v
       if (key !== 'true' && key !== 'false') refuse(`${path} key`, 'true or false', key);
     };
   }
-  const check = scalarCheckOf(new pb.Field('key', 1, field.keyType), `${path} key`);
+  const { Field } = protobufjs();
+  const check = scalarCheckOf(new Field('key', 1, field.keyType), `${path} key`);
   return (key) => {
     if (!/^-?\d{1,20}$/.test(key)) refuse(`${path} key`, 'a whole number', key);
     check(field.keyType.endsWith('64') ? BigInt(key) : Number(key), 0);
@@ -101,7 +104,7 @@ function integerCheck(path: string, wanted: string, min: number, max: number): C
 
 /** protobufjs knows no bigint: a safe integer becomes a number, which it writes without a Long. */
 function bigintCheck(path: string, wanted: string, min: bigint, max: bigint, unsigned: boolean): Check {
-  const { Long } = pb.util;
+  const { Long } = protobufjs().util;
   return (value) => {
     if (typeof value === 'bigint' && value >= min && value <= max) {
       const number = Number(value);

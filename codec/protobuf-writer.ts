@@ -1,4 +1,5 @@
-import pb from 'protobufjs';
+import type pb from 'protobufjs';
+import { protobufjs } from './protobufjs.js';
 
 /** Messages are written one behind the other into a block of this size; like Node's own pool, but written in place. */
 const BLOCK_BYTES = 16_384;
@@ -28,7 +29,7 @@ export function written(type: pb.Type, message: Record<string, unknown>): Uint8A
 }
 
 function freshWriter(): pb.Writer {
-  const writer = pb.Writer.create();
+  const writer = protobufjs().Writer.create();
   writer.buf = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   return writer;
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type CallContext, streamsReplies } from '../rpc/call.js';
 import { isRpcError, RpcError } from '../rpc/error.js';
 import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
@@ -95,7 +94,7 @@ export class MethodRunner implements Runner {
     if (isRpcError(reason)) return sendable(reason);
     // A handler that stops because its signal aborted has not failed.
     if (call.cancelled) return call.cancelled;
-    const id = randomUUID().slice(0, 8);
+    const id = crypto.randomUUID().slice(0, 8);
     try {
       this.#logger.error('a handler failed', { method: this.method.path, id, error: reason });
     } catch {

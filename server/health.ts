@@ -61,7 +61,10 @@ const SERVICE_UNKNOWN = 3;
 
 /** The standard health service of one server. The empty name stands for the server as a whole. */
 export class Health {
-  static readonly service: Service<Methods> = serviceFromProto(proto, 'grpc.health.v1.Health');
+  /** Made when a server asks for it: a client alone need not read a .proto for its servers' sake. */
+  static get service(): Service<Methods> {
+    return serviceFromProto(proto, 'grpc.health.v1.Health');
+  }
 
   readonly #statuses = new Map<string, number>();
   readonly #wake = new Set<() => void>();

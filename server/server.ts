@@ -191,12 +191,13 @@ export class Server implements AsyncDisposable {
   }
 
   #routes() {
+    const { service } = Health;
     const health = {
-      service: Health.service,
+      service,
       implementation: this.#health.implementation,
       serializations: [],
     };
-    const all = this.#registered.has(Health.service.name) ? [] : [health];
+    const all = this.#registered.has(service.name) ? [] : [health];
     const tracing = (this.#options.plugins ?? []).flatMap((plugin) =>
       plugin.kind === 'tracing' ? [plugin.interceptor] : [],
     );

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type PeerCertificate, TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { formatAddress } from '../rpc/address.js';
 import type { Peer } from '../rpc/call.js';
 
@@ -21,9 +21,12 @@ export function peerOf(from: string, certificate?: PeerCertificate): Peer {
 export function peerOfSocket(socket: Socket): Peer {
   const { remoteAddress: host, remotePort: port = 0 } = socket;
   const address = host === undefined ? 'unix' : formatAddress({ kind: 'tcp', host, port });
-  const verified = socket instanceof TLSSocket && socket.authorized;
+  const verified = isTls(socket) && socket.authorized;
   return peerOf(address, verified ? socket.getPeerCertificate() : undefined);
 }
+
+/** What Node has `encrypted` for. */
+const isTls = (socket: Socket): socket is TLSSocket => 'encrypted' in socket;
 
 /** grpc-js writes `::1:8000` for IPv6, and `unknown` for a unix socket, whose clients have no name. */
 function bracketed(from: string): string {

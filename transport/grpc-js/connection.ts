@@ -1,4 +1,4 @@
-import { Channel, connectivityState, type Metadata as GrpcMetadata } from '@grpc/grpc-js';
+import type { Channel, Metadata as GrpcMetadata } from '@grpc/grpc-js';
 import { parseAddress } from '../../rpc/address.js';
 import { remainingMs } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
@@ -13,8 +13,9 @@ import type {
   UnaryCall,
 } from '../transport.js';
 import { channelCredentials } from './credentials.js';
-import { TypedMetadata, toGrpc } from './metadata.js';
+import { toGrpc, typedMetadata } from './metadata.js';
 import { channelOptions } from './options.js';
+import { grpc } from './package.js';
 import { GrpcReplyStream } from './reply-stream.js';
 import { requestBytes } from './request.js';
 import { GrpcUnary } from './unary.js';
@@ -35,6 +36,7 @@ export class GrpcConnection implements Connection {
     this.#address = options.address;
     this.#maxMessageBytes = options.maxMessageBytes;
     this.#onReachable = options.onReachable;
+    const { Channel } = grpc();
     this.#channel = new Channel(
       target(options.address),
       channelCredentials(options.tls),
@@ -120,6 +122,7 @@ export class GrpcConnection implements Connection {
   }
 
   #look(): void {
+    const { connectivityState } = grpc();
     const state = this.#channel.getConnectivityState(false);
     if (state === connectivityState.READY) this.#setReachable(true);
     // A connection that stood and is gone is IDLE; one that could not be made is TRANSIENT_FAILURE.
@@ -146,7 +149,7 @@ function target(address: string): string {
 }
 
 const metadataOf = (call: OutgoingCall): GrpcMetadata =>
-  toGrpc(call.metadata, new TypedMetadata(call.wire.contentType));
+  toGrpc(call.metadata, typedMetadata(call.wire.contentType));
 
 function unsent(reason: unknown): RpcError {
   const error = RpcError.from(reason, Status.INTERNAL);

@@ -1,13 +1,15 @@
-import { createSecureContext } from 'node:tls';
-import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import type { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import { tls as nodeTls } from '../node-tls.js';
 import type { ClientTls, Pem, ServerTls } from '../tls.js';
+import { grpc } from './package.js';
 
 const MIN_VERSION = 'TLSv1.2';
 
 export function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
+  const { ChannelCredentials } = grpc();
   if (!tls) return ChannelCredentials.createInsecure();
   const { ca, cert, key } = tls;
-  const context = createSecureContext({
+  const context = nodeTls().createSecureContext({
     minVersion: MIN_VERSION,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert, key }),
@@ -16,6 +18,7 @@ export function channelCredentials(tls: ClientTls | undefined): ChannelCredentia
 }
 
 export function serverCredentials(tls: ServerTls | undefined): ServerCredentials {
+  const { ServerCredentials } = grpc();
   if (!tls) return ServerCredentials.createInsecure();
   const pair = { private_key: bytes(tls.key), cert_chain: bytes(tls.cert) };
   return ServerCredentials.createSsl(

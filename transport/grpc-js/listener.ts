@@ -1,10 +1,11 @@
-import { Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import type { Server, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { formatAddress, parseAddress } from '../../rpc/address.js';
 import { listenError } from '../listen-error.js';
 import type { Listener, ListenOptions, Route } from '../transport.js';
 import { serverCredentials } from './credentials.js';
 import { GrpcIncomingStream, GrpcIncomingUnary } from './incoming.js';
 import { serverOptions } from './options.js';
+import { grpc } from './package.js';
 import { wrapRequestHeaders } from './request-headers.js';
 
 /** A grpc-js server for the routes. */
@@ -14,6 +15,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       `compression of replies: grpc-js has only 'identity', got '${options.compression}' (requests it can compress)`,
     );
   }
+  const { Server } = grpc();
   const server = new Server(serverOptions(options));
   wrapRequestHeaders(server);
   for (const [path, route] of options.routes) {

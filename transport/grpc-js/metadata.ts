@@ -1,5 +1,7 @@
-import { Metadata as GrpcMetadata } from '@grpc/grpc-js';
+import type { Metadata as GrpcMetadata } from '@grpc/grpc-js';
+import { lazily } from '../../rpc/lazily.js';
 import { Metadata } from '../../rpc/metadata.js';
+import { grpc } from './package.js';
 
 export function fromGrpc(source: GrpcMetadata): Metadata {
   const metadata = new Metadata();
@@ -9,7 +11,10 @@ export function fromGrpc(source: GrpcMetadata): Metadata {
   return metadata;
 }
 
-export function toGrpc(source: Metadata | undefined, target = new GrpcMetadata()): GrpcMetadata {
+export function toGrpc(
+  source: Metadata | undefined,
+  target: GrpcMetadata = new (grpc().Metadata)(),
+): GrpcMetadata {
   if (!source) return target;
   for (const [key, value] of source) {
     if (typeof value !== 'string') target.add(key, Buffer.from(value));
@@ -39,27 +44,33 @@ const CONTENT_TYPE = 'content-type';
  * headers that it makes of this metadata keep theirs: the key has a getter, and a setter that does nothing.
  * grpc-js clones metadata on its way, so a clone is one of these too.
  */
-export class TypedMetadata extends GrpcMetadata {
-  readonly #contentType: string;
+export const typedMetadata = (contentType: string): GrpcMetadata => new (TypedMetadata())(contentType);
 
-  constructor(contentType: string) {
-    super();
-    this.#contentType = contentType;
-  }
+/** A class, made when there is one to extend. */
+const TypedMetadata = lazily(() => {
+  const { Metadata } = grpc();
+  return class extends Metadata {
+    readonly #contentType: string;
 
-  override clone(): GrpcMetadata {
-    const copy = new TypedMetadata(this.#contentType);
-    copy.merge(this);
-    copy.setOptions(this.getOptions());
-    return copy;
-  }
+    constructor(contentType: string) {
+      super();
+      this.#contentType = contentType;
+    }
 
-  override toHttp2Headers(): ReturnType<GrpcMetadata['toHttp2Headers']> {
-    const contentType = this.#contentType;
-    return Object.defineProperty(super.toHttp2Headers(), CONTENT_TYPE, {
-      enumerable: true,
-      get: () => contentType,
-      set() {},
-    });
-  }
-}
+    override clone(): GrpcMetadata {
+      const copy = typedMetadata(this.#contentType);
+      copy.merge(this);
+      copy.setOptions(this.getOptions());
+      return copy;
+    }
+
+    override toHttp2Headers(): ReturnType<GrpcMetadata['toHttp2Headers']> {
+      const contentType = this.#contentType;
+      return Object.defineProperty(super.toHttp2Headers(), CONTENT_TYPE, {
+        enumerable: true,
+        get: () => contentType,
+        set() {},
+      });
+    }
+  };
+});

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { type Address, parseAddress } from '../../rpc/address.js';
+import { tls as nodeTls } from '../node-tls.js';
 import type { ClientTls } from '../tls.js';
 
 /** A socket to the address; with TLS one that has agreed on HTTP/2 (RFC 9113, 3.2), else with prior knowledge (3.3). */
@@ -17,7 +18,7 @@ export function dial(
     return socket;
   }
   const { ca, cert, key, serverName = hostOf(to) } = tls;
-  const socket: TLSSocket = connectTls({
+  const socket: TLSSocket = nodeTls().connect({
     ...where,
     servername: serverName,
     ALPNProtocols: ['h2'],

@@ -1,8 +1,7 @@
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
 import { formatAddress, parseAddress } from '../../rpc/address.js';
-import { Http1Server } from '../connect/http1.js';
 import { listenError } from '../listen-error.js';
+import { tls as nodeTls } from '../node-tls.js';
 import type { Listener, ListenOptions } from '../transport.js';
 import { Budget } from './budget.js';
 import { PREFACE } from './protocol.js';
@@ -20,6 +19,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   const connections = new Set<ServerConnection>();
   const budget = new Budget(MAX_STREAMS, MAX_UNFINISHED_BYTES);
+  // Here and not above, so that a client starts without node:http.
+  const { Http1Server } = await import('../connect/http1.js');
   const http1 = new Http1Server(options);
   let onIdle: (() => void) | undefined;
   const accept = (socket: Socket) => {
@@ -86,7 +87,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 function createServer({ tls }: ListenOptions, accept: (socket: Socket) => void): Server {
   if (!tls) return createTcpServer({ noDelay: true }, accept);
   const { cert, key, ca } = tls;
-  return createTlsServer(
+  return nodeTls().createServer(
     {
       cert,
       key,

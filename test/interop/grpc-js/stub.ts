@@ -9,9 +9,7 @@ import {
   type ServiceError,
   type StatusObject,
 } from '@grpc/grpc-js';
-import type { CallOptions } from '../../../rpc/call.js';
-import { RpcError } from '../../../rpc/error.js';
-import { Metadata } from '../../../rpc/metadata.js';
+import { type CallOptions, Metadata, RpcError } from 'lictor';
 import { statusFrom } from '../../../rpc/status.js';
 
 type Message = object;

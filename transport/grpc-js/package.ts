@@ -1,0 +1,10 @@
+import { createRequire } from 'node:module';
+import { lazily } from '../../rpc/lazily.js';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * `@grpc/grpc-js`, loaded when this engine carries its first connection or listener: loading it takes as long as
+ * starting Node, and whoever uses another engine needs nothing of it. Not by `import()`, since `connect` is synchronous.
+ */
+export const grpc = lazily((): typeof import('@grpc/grpc-js') => require('@grpc/grpc-js'));
