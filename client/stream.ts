@@ -1,3 +1,4 @@
+import { checkCompression } from '../codec/compression.js';
 import type { CallOptions } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
@@ -28,11 +29,15 @@ export async function openStream(
   options: CallOptions,
 ): Promise<OpenStream> {
   const { signal, deadline, metadata } = call;
+  checkCompression(options.compression);
   if (signal?.aborted) throw cancelledBy(signal, false);
   const { connection, load } =
     routing.route(method, options) ?? (await routing.routeWhenKnown(method, options, deadline, signal));
   if (signal?.aborted) throw cancelledBy(signal, false);
-  const stream = connection.stream({ wire: method.wire, metadata, deadline }, call.requests);
+  const stream = connection.stream(
+    { wire: method.wire, metadata, deadline, compression: options.compression },
+    call.requests,
+  );
   if (load) load.inFlight++;
   const onAbort = signal && (() => stream.cancel(cancelledBy(signal, true)));
   if (onAbort) signal.addEventListener('abort', onAbort);

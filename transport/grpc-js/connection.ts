@@ -17,11 +17,12 @@ import { channelOptions } from './options.js';
 import { GrpcReplyStream } from './reply-stream.js';
 import { requestBytes } from './request.js';
 import { GrpcUnary } from './unary.js';
+import { checkCompression } from './write-flags.js';
 
 /** One grpc-js channel to one node. */
 export class GrpcConnection implements Connection {
   readonly #address: string;
-  readonly #maxMessageBytes: number;
+  readonly #options: ConnectOptions;
   readonly #channel: Channel;
   readonly #onReachable: (reachable: boolean) => void;
   readonly #calls = new Set<Cancellable>();
@@ -32,7 +33,7 @@ export class GrpcConnection implements Connection {
 
   constructor(options: ConnectOptions) {
     this.#address = options.address;
-    this.#maxMessageBytes = options.maxMessageBytes;
+    this.#options = options;
     this.#onReachable = options.onReachable;
     this.#channel = new Channel(
       target(options.address),
@@ -44,7 +45,8 @@ export class GrpcConnection implements Connection {
   unary(call: UnaryCall): Cancellable {
     let request: Buffer;
     try {
-      request = requestBytes(call.wire, call.request, this.#maxMessageBytes);
+      checkCompression(call, this.#options);
+      request = requestBytes(call.wire, call.request, this.#options.maxMessageBytes);
       this.#refuseWhenClosed();
     } catch (reason) {
       const error = unsent(reason);
@@ -59,11 +61,12 @@ export class GrpcConnection implements Connection {
 
   stream(call: OutgoingCall, requests: AsyncIterable<unknown>): ReplyStream {
     this.#refuseWhenClosed();
+    checkCompression(call, this.#options);
     const stream = new GrpcReplyStream(
       this.#create(call),
       call,
       this.#address,
-      this.#maxMessageBytes,
+      this.#options.maxMessageBytes,
       this.#ended,
     );
     this.#calls.add(stream);

@@ -96,7 +96,9 @@ export class ClientConnection extends Http2Connection {
   #block(call: OutgoingCall): Buffer {
     const left = remainingMs(call.deadline);
     const timeout = Number.isFinite(left) ? timeoutText(left) : '';
-    if (call.metadata && call.metadata.size > 0) return this.encoder.encode(this.#fields(call, timeout));
+    const { metadata, compression = this.options.compression } = call;
+    if ((metadata && metadata.size > 0) || compression !== this.options.compression)
+      return this.encoder.encode(this.#fields(call, timeout));
     let byTimeout = this.#blocks.get(call.wire);
     if (!byTimeout) {
       byTimeout = new Map();
@@ -122,7 +124,8 @@ export class ClientConnection extends Http2Connection {
   }
 
   #fields(call: OutgoingCall, timeout: string): Fields {
-    const { tls, compression } = this.options;
+    const { tls } = this.options;
+    const { compression = this.options.compression } = call;
     return requestFields({
       path: call.wire.method.path,
       scheme: tls ? 'https' : 'http',

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { acceptEncoding, compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
+import type { CompressionName } from '../../rpc/compression.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
@@ -39,7 +40,11 @@ export class ServerConnection extends Http2Connection {
   readonly #cancellations = new Cancellations();
   readonly #resets = new Rate('resets of streams that were over', 1_000, 10_000);
   readonly #refusals = new Rate('streams over the limit', 1_000, 10_000);
-  readonly #responses = new Map<string, PreparedBlock>(); // By content type.
+  readonly #responses: Record<CompressionName, Map<string, PreparedBlock>> = {
+    // By content type.
+    identity: new Map(),
+    gzip: new Map(),
+  };
   readonly #okTrailers = new PreparedBlock(this.encoder, ['grpc-status', '0']);
   #lastId = 0; // Of the streams that we look at,
   #lastSeenId = 0; // and of those that we have left unanswered, since we are going away.
@@ -168,29 +173,28 @@ export class ServerConnection extends Http2Connection {
   }
 
   /** The header of a response. */
-  respond(streamId: number, contentType: string, metadata: Metadata | undefined): void {
-    this.writer.headers(streamId, this.#responseBlock(contentType, metadata), false);
+  respond(
+    streamId: number,
+    contentType: string,
+    compression: CompressionName,
+    metadata: Metadata | undefined,
+  ): void {
+    this.writer.headers(streamId, this.#responseBlock(contentType, compression, metadata), false);
   }
 
-  #responseBlock(contentType: string, metadata: Metadata | undefined): Buffer {
+  #responseBlock(contentType: string, compression: CompressionName, metadata: Metadata | undefined): Buffer {
     if (metadata && metadata.size > 0) {
-      const fields = this.#responseFields(contentType);
+      const fields = responseFields(contentType, compression);
       addMetadata(fields, metadata);
       return this.encoder.encode(fields);
     }
-    let block = this.#responses.get(contentType);
+    const responses = this.#responses[compression];
+    let block = responses.get(contentType);
     if (!block) {
-      block = new PreparedBlock(this.encoder, this.#responseFields(contentType));
-      this.#responses.set(contentType, block);
+      block = new PreparedBlock(this.encoder, responseFields(contentType, compression));
+      responses.set(contentType, block);
     }
     return block.encode();
-  }
-
-  #responseFields(contentType: string): string[] {
-    const { compression } = this.options;
-    const fields = [':status', '200', 'content-type', contentType, 'grpc-accept-encoding', acceptEncoding];
-    if (compression !== 'identity') fields.push('grpc-encoding', compression);
-    return fields;
   }
 
   /** Trailers of a call that went well and has no more to say. */
@@ -318,6 +322,12 @@ export class ServerConnection extends Http2Connection {
   protected override onClosed(): void {
     this.#onClosed();
   }
+}
+
+function responseFields(contentType: string, compression: CompressionName): string[] {
+  const fields = [':status', '200', 'content-type', contentType, 'grpc-accept-encoding', acceptEncoding];
+  if (compression !== 'identity') fields.push('grpc-encoding', compression);
+  return fields;
 }
 
 function unknownEncoding(name: string): RpcError | undefined {

@@ -1,13 +1,16 @@
 import { compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
+import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
+import { compressionTooLate } from '../compression-too-late.js';
 import { pump, type Sink } from '../pump.js';
 import type { IncomingCall, IncomingUnary, Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
+import { CompressedRequests } from './compressed-requests.js';
 import { metadataOf, trailerFields } from './headers.js';
 import { Inbox } from './inbox.js';
 import type { ServerOwner } from './owner.js';
@@ -31,6 +34,8 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   #metadata: Metadata | undefined;
   #header: Metadata | undefined;
   #headerSent = false;
+  #wantedCompression: CompressionName | undefined; // By the handler.
+  #compression: CompressionName = 'identity'; // Of the replies, from their header on.
   #failure: RpcError | undefined;
   protected isAnswered = false;
 
@@ -44,7 +49,8 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     wheel.add(this);
   }
 
-  protected abstract onRequest(bytes: Uint8Array): void;
+  abstract readonly requestCompressed: boolean;
+  protected abstract onRequest(bytes: Uint8Array, compressed: boolean): void;
 
   get peer(): Peer {
     return this.#server.peer;
@@ -72,12 +78,21 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   }
 
   protected override onMessage(bytes: Buffer, compressed: boolean): void {
-    if (!compressed) return this.onRequest(bytes);
+    if (!compressed) return this.onRequest(bytes, false);
     if (!this.head.encoding)
       throw new RpcError(Status.INTERNAL, 'a compressed request, and no grpc-encoding');
-    this.onRequest(
-      compressionNamed(this.head.encoding).decompress(bytes, this.#server.options.maxMessageBytes),
-    );
+    const { maxMessageBytes } = this.#server.options;
+    this.onRequest(compressionNamed(this.head.encoding).decompress(bytes, maxMessageBytes), true);
+  }
+
+  get compression(): CompressionName {
+    return this.#wantedCompression ?? this.#server.options.compression;
+  }
+
+  set compression(name: CompressionName) {
+    compressionNamed(name);
+    if (this.#headerSent && name !== this.compression) throw compressionTooLate();
+    this.#wantedCompression = name;
   }
 
   sendHeader(header: Metadata): void {
@@ -89,12 +104,14 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   #sendHeader(): void {
     if (this.#headerSent) return;
     this.#headerSent = true;
-    this.#server.respond(this.id, this.wire.contentType, this.#header);
+    const { compression } = this;
+    if (this.head.accepts.includes(compression)) this.#compression = compression;
+    this.#server.respond(this.id, this.wire.contentType, this.#compression, this.#header);
   }
 
   protected sendReply(message: unknown): Promise<void> | undefined {
     const bytes = this.wire.reply.encode(message);
-    const { maxMessageBytes, compression } = this.#server.options;
+    const { maxMessageBytes } = this.#server.options;
     if (bytes.length > maxMessageBytes) {
       throw new RpcError(
         Status.RESOURCE_EXHAUSTED,
@@ -102,9 +119,8 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
       );
     }
     this.#sendHeader();
-    if (compression === 'identity' || !this.head.accepts.includes(compression))
-      return this.send(bytes, false, false);
-    return this.send(compressionNamed(compression).compress(bytes), true, false);
+    if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, false);
+    return this.send(compressionNamed(this.#compression).compress(bytes), true, false);
   }
 
   /** Ends the call with a status. */
@@ -180,11 +196,13 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
 export class ServerUnary extends ServerStream implements IncomingUnary {
   #request: Uint8Array | undefined;
+  requestCompressed = false;
   #queuedBefore = 0;
   #stuckTicks = 0;
   protected override readonly hasRoom = true;
 
-  protected override onRequest(bytes: Uint8Array): void {
+  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
+    this.requestCompressed = compressed;
     if (this.#request) throw new RpcError(Status.UNIMPLEMENTED, 'more than one request to a unary method');
     this.#request = bytes;
   }
@@ -228,11 +246,16 @@ export class ServerUnary extends ServerStream implements IncomingUnary {
 
 export class ServerExchange extends ServerStream implements Sink {
   readonly #inbox: Inbox;
+  readonly #compressed: CompressedRequests | undefined; // Only of a client that says it compresses.
   #stop = () => {};
 
   constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
     super(connection, id, route, wire, head);
-    this.#inbox = new Inbox(wire.request, { onRoom: () => this.readerHasRoom(), onLeave: () => {} });
+    this.#compressed = head.encoding === undefined ? undefined : new CompressedRequests(wire.request);
+    this.#inbox = new Inbox(this.#compressed ?? wire.request, {
+      onRoom: () => this.readerHasRoom(),
+      onLeave: () => {},
+    });
   }
 
   start(): void {
@@ -243,7 +266,12 @@ export class ServerExchange extends ServerStream implements Sink {
     return this.#inbox.isEmpty;
   }
 
-  protected override onRequest(bytes: Uint8Array): void {
+  get requestCompressed(): boolean {
+    return this.#compressed?.last ?? false;
+  }
+
+  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
+    this.#compressed?.came(compressed);
     this.#inbox.put(bytes);
   }
 

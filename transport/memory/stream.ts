@@ -3,18 +3,17 @@ import { Metadata } from '../../rpc/metadata.js';
 import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
 import { pump } from '../pump.js';
-import type { CompressionName, OutgoingCall, ReplyStream } from '../transport.js';
-import { arrived, MemoryCall, overTheWire } from './call.js';
+import type { OutgoingCall, ReplyStream } from '../transport.js';
+import { arrived, MemoryCall, overTheWire, type Sent, sent } from './call.js';
 import { Channel } from './channel.js';
 import type { Link } from './endpoint.js';
 
 export class MemoryStream extends MemoryCall {
   readonly #header: Promise<Metadata>;
   readonly #received = new Metadata(); // The trailer as the client sees it.
-  readonly #requests = new Channel<Uint8Array>();
-  readonly #replies: Channel<Uint8Array>;
+  readonly #requests = new Channel<Sent>();
+  readonly #replies: Channel<Sent>;
   #resolveHeader!: (header: Metadata) => void;
-  #compression: CompressionName = 'identity'; // Of the replies.
   #stopRequests = () => {};
   #stopReplies = () => {};
 
@@ -29,9 +28,8 @@ export class MemoryStream extends MemoryCall {
   }
 
   start(requests: AsyncIterable<unknown>): ReplyStream {
-    const codec = this.call.wire.request;
     this.#stopRequests = pump(requests, {
-      write: (message) => this.#requests.write(codec.encode(message).slice()),
+      write: (message) => this.#requests.write(this.request(message)),
       end: () => this.#requests.close(),
       fail: (reason) => this.cancel(RpcError.from(reason, Status.CANCELLED)),
     });
@@ -48,13 +46,12 @@ export class MemoryStream extends MemoryCall {
     if (this.isEnded) return;
     try {
       const { route, wire } = this.arrive();
-      const { maxMessageBytes, compression } = this.endpoint!.options;
-      this.#compression = compression;
-      const requests = decoded(this.#requests, wire.request, this.link.options.compression, maxMessageBytes);
+      const requests = this.#decodedRequests(wire.request, this.endpoint!.options.maxMessageBytes);
       this.#stopReplies = pump(route.stream(this, requests), {
         write: (message) => {
+          this.headerSent = true;
           this.#resolveHeader(new Metadata()); // A reply shows that no header comes any more.
-          return this.#replies.write(wire.reply.encode(message).slice());
+          return this.#replies.write(sent(wire.reply, message, this.compression));
         },
         end: () => this.finish(undefined),
         fail: (reason) => this.finish(overTheWire(reason, this.trailer)),
@@ -64,15 +61,21 @@ export class MemoryStream extends MemoryCall {
     }
   }
 
+  async *#decodedRequests(codec: MessageCodec, maxBytes: number) {
+    for await (const request of this.#requests) {
+      this.requestCompressed = request.compression !== 'identity';
+      yield codec.decode(arrived(request, maxBytes));
+    }
+  }
+
   async *#decodedReplies() {
-    // The server's compression is known when it has taken the call, which is before its first reply.
     const { reply } = this.call.wire;
     const { maxMessageBytes } = this.link.options;
-    for await (const bytes of this.#replies)
-      yield reply.decode(arrived(bytes, this.#compression, maxMessageBytes));
+    for await (const one of this.#replies) yield reply.decode(arrived(one, maxMessageBytes));
   }
 
   sendHeader(header: Metadata): void {
+    this.headerSent = true;
     this.#resolveHeader(header.clone());
   }
 
@@ -85,13 +88,4 @@ export class MemoryStream extends MemoryCall {
     this.#replies.close(error);
     this.#resolveHeader(new Metadata());
   }
-}
-
-async function* decoded(
-  messages: AsyncIterable<Uint8Array>,
-  codec: MessageCodec,
-  compression: CompressionName,
-  maxBytes: number,
-) {
-  for await (const bytes of messages) yield codec.decode(arrived(bytes, compression, maxBytes));
 }
