@@ -38,6 +38,7 @@ import {
   PUSH_PROMISE,
   RST_STREAM,
   SETTINGS,
+  WELCOMES_PINGS,
   WINDOW_UPDATE,
 } from './protocol.js';
 import { Rate } from './rate.js';
@@ -75,6 +76,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   /** The peer's settings (6.5.2). */
   peerInitialWindow = DEFAULT_WINDOW;
   protected peerMaxStreams = Number.POSITIVE_INFINITY;
+  protected peerWelcomesPings = false;
   readonly #reader = new FrameReader(this);
   readonly #decoder: HpackDecoder;
   readonly #sendWindow = new SendWindow(DEFAULT_WINDOW);
@@ -131,7 +133,10 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   protected announce(server: boolean): void {
     this.writer.settings([
       ...(server
-        ? ([[MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]] as const)
+        ? ([
+            [MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams],
+            [WELCOMES_PINGS, 1],
+          ] as const)
         : ([[ENABLE_PUSH, 0]] as const)),
       [INITIAL_WINDOW_SIZE, this.limits.streamWindowBytes],
       [MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
@@ -436,6 +441,9 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
         if (value < MIN_MAX_FRAME_SIZE || value > MAX_MAX_FRAME_SIZE)
           throw protocolError(`MAX_FRAME_SIZE ${value}`);
         // Larger frames would let one message hold up the others for longer.
+        return;
+      case WELCOMES_PINGS:
+        this.peerWelcomesPings = value === 1;
         return;
       default: // 6.5.2: unknown settings are ignored.
     }
