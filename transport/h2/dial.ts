@@ -1,5 +1,5 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 import { type Address, parseAddress } from '../../rpc/address.js';
 import type { ClientTls } from '../tls.js';
 
@@ -19,7 +19,9 @@ export function dial(
   const { ca, cert, key, serverName = hostOf(to) } = tls;
   const socket: TLSSocket = connectTls({
     ...where,
-    servername: serverName,
+    // RFC 6066, 3: an IP address is no server name, but the certificate has to be for it all the same.
+    ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
     ALPNProtocols: ['h2'],
     minVersion: 'TLSv1.2',
     ...(ca === undefined ? {} : { ca }),
