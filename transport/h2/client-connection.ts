@@ -6,7 +6,13 @@ import type { ConnectOptions, OutgoingCall, UnaryCall } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { Budget } from './budget.js';
 import { ClientUnary } from './client-unary.js';
-import { Http2Connection, type Http2Limits, resetText, statusOfReset } from './connection.js';
+import {
+  Http2Connection,
+  type Http2Limits,
+  resetText,
+  SETTINGS_ACK_TIMEOUT_MS,
+  statusOfReset,
+} from './connection.js';
 import { requestFields, timeoutText } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { Keepalive, type PingPace } from './keepalive.js';
@@ -43,6 +49,7 @@ export class ClientConnection extends Http2Connection {
   readonly #events: ClientConnectionEvents;
   readonly #keepalive: Keepalive;
   readonly #pace: PingPace;
+  readonly #ackTimer: NodeJS.Timeout;
   readonly #blocks = new Map<WireMethod, Map<string, PreparedBlock>>();
   readonly #bases = new Map<WireMethod, PreparedBlock>(); // Without a time-out.
   #nextId = 1;
@@ -70,6 +77,8 @@ export class ClientConnection extends Http2Connection {
       onDead: () => this.#onDead(),
     };
     this.#keepalive = new Keepalive(owner, pace);
+    // After a pause of the process the acknowledgement may lie unread, until before the next check phase.
+    this.#ackTimer = setTimeout(() => setImmediate(this.#lookForAck), SETTINGS_ACK_TIMEOUT_MS).unref();
   }
 
   /** Whether a call may be sent now. */
@@ -243,6 +252,14 @@ export class ClientConnection extends Http2Connection {
     this.#keepalive.heard();
   }
 
+  readonly #lookForAck = (): void => {
+    try {
+      this.checkAcknowledged();
+    } catch (reason) {
+      this.failed(reason);
+    }
+  };
+
   #onDead(): void {
     this.lost(new Error(`no answer to a ping within ${this.#pace.timeoutMs} ms`));
     this.socket.destroy();
@@ -250,6 +267,7 @@ export class ClientConnection extends Http2Connection {
 
   protected override onClosed(error: RpcError): void {
     this.#keepalive.stop();
+    clearTimeout(this.#ackTimer);
     this.#isLeaving = true;
     this.#events.onClosed(error);
   }

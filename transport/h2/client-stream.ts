@@ -6,6 +6,7 @@ import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import type { Cancellable, OutgoingCall } from '../transport.js';
+import { ContentLength, parseContentLength } from './content-length.js';
 import { metadataOf, responseHead, statusOfHttp } from './headers.js';
 import type { ClientOwner } from './owner.js';
 import { ErrorCode } from './protocol.js';
@@ -74,6 +75,11 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
       const text = `not a gRPC answer: HTTP status ${head.httpStatus}, content type ${head.contentType?.slice(0, 64)}`;
       return this.breakOff(new RpcError(statusOfHttp(head.httpStatus), text));
     }
+    if (head.contentLength !== undefined) {
+      const bytes = parseContentLength(head.contentLength);
+      if (bytes === undefined) return this.onMalformed();
+      this.content = new ContentLength(bytes);
+    }
     this.#header = fields;
     this.#encoding = head.encoding;
     this.onHeader(fields);
@@ -97,6 +103,7 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
   }
 
   #finish(fields: Fields): void {
+    if (this.content && !this.content.isWhole) return this.onMalformed();
     const wasMidMessage = this.isMidMessage;
     this.remoteEnded = true;
     const head = responseHead(fields);

@@ -61,6 +61,8 @@ const MAX_SETTINGS = 32;
 const LINGER_MS = 1_000;
 /** 10.5: absolute, so that one byte now and then does not extend it. */
 const FRAME_TIMEOUT_MS = 10_000;
+/** From our SETTINGS to their acknowledgement. */
+export const SETTINGS_ACK_TIMEOUT_MS = 10_000;
 /** Above this the socket has enough to do, and DATA waits for it to drain. */
 const SOCKET_HIGH_WATER_BYTES = 1_048_576;
 
@@ -85,6 +87,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   readonly #controlRate = new Rate('control frames', 100, 200);
   readonly #updateRate = new Rate('window updates', 1_000, 10_000);
   #sawSettings = false;
+  #isAcknowledged = false;
   #closed = false;
   #saidGoodbye = false;
   #unfinished = 0; // The frame, or block of headers, that had begun and not ended at the last look,
@@ -191,6 +194,13 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     // A peer that does not close its side, or does not read, must not hold ours.
     const timer = setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
     this.socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** 6.5.3: to be called after the time for it. @throws ConnectionError */
+  protected checkAcknowledged(): void {
+    if (this.#isAcknowledged) return;
+    const text = `our SETTINGS are not acknowledged after ${SETTINGS_ACK_TIMEOUT_MS} ms`;
+    throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, text);
   }
 
   /** 10.5: an end to frames, and blocks of headers, that begin and do not end. @throws ConnectionError */
@@ -404,6 +414,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.#controlRate.count();
     if (flags & ACK) {
       if (end > start) throw frameSize('SETTINGS acknowledgement');
+      this.#isAcknowledged = true;
       return;
     }
     if ((end - start) % 6 !== 0) throw frameSize('SETTINGS');

@@ -11,7 +11,8 @@ import type { ListenOptions, Route } from '../transport.js';
 import type { Budget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { ConnectStream } from './connect-stream.js';
-import { Http2Connection, resetText } from './connection.js';
+import { Http2Connection, resetText, SETTINGS_ACK_TIMEOUT_MS } from './connection.js';
+import { ContentLength } from './content-length.js';
 import { addMetadata, fieldOf, trailerFields } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
@@ -136,18 +137,21 @@ export class ServerConnection extends Http2Connection {
         acceptEncoding,
       ]);
     const stream = this.#stream(streamId, route, wire, head);
+    if (head.contentLength !== undefined) stream.content = new ContentLength(head.contentLength);
     this.streams.add(stream);
     this.budget.countStreams(1);
     if (stream instanceof ServerExchange) stream.start();
     if (endStream) stream.endRequest();
   }
 
-  #onConnectRequest(streamId: number, { path, fields }: RequestHead, endStream: boolean): void {
+  #onConnectRequest(streamId: number, head: RequestHead, endStream: boolean): void {
+    const { path, fields, contentLength } = head;
     const stream = new ConnectStream(this, streamId, (answer) =>
       this.writer.headers(streamId, this.encoder.encode(answer), false),
     );
     this.streams.add(stream);
     this.budget.countStreams(1);
+    if (contentLength !== undefined) stream.content = new ContentLength(contentLength);
     stream.remoteEnded = endStream;
     stream.start(connectHead(fieldOf(fields, ':method') ?? '', path, fields, this.options.routes));
     if (endStream) stream.onHeaders(undefined, true);
@@ -241,6 +245,7 @@ export class ServerConnection extends Http2Connection {
       if (!this.sawSettings && now - this.#openedAt >= SETTINGS_TIMEOUT_MS) {
         throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, `no SETTINGS within ${SETTINGS_TIMEOUT_MS} ms`);
       }
+      if (now - this.#openedAt >= SETTINGS_ACK_TIMEOUT_MS) this.checkAcknowledged();
       this.#checkWriting(now);
       if (now >= this.#nextStreamTick) {
         this.#nextStreamTick = now + STREAM_TICK_MS;

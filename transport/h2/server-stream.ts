@@ -72,6 +72,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   }
 
   endRequest(): void {
+    if (this.content && !this.content.isWhole) return this.onMalformed();
     this.remoteEnded = true;
     if (this.isMidMessage) return this.breakOff(cutShort());
     this.onEnd();
@@ -177,6 +178,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   onDeadline(): void {
     this.giveUp(deadlineExceeded('the deadline passed before the reply'));
+  }
+
+  protected override onMalformed(): void {
+    super.onMalformed();
+    this.#server.countCancelled();
   }
 
   /** What the client sent cannot be taken. */

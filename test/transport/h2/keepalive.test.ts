@@ -4,7 +4,7 @@ import { Status } from 'lictor';
 import { Keepalive, PingPace } from '../../../transport/h2/keepalive.js';
 import { ErrorCode, GOAWAY, PING, PREFACE } from '../../../transport/h2/protocol.js';
 import { clientSide } from './client-side.js';
-import { frame, goAway, headers, ping, settings, uint32 } from './frames.js';
+import { frame, goAway, headers, ping, settings, settingsAck, uint32 } from './frames.js';
 import { serverSide } from './server-side.js';
 
 const SECOND = 1_000;
@@ -140,7 +140,7 @@ describe('keepalive of a connection', () => {
 
   it('a peer that is silent loses its connection; the calls end with UNAVAILABLE', async () => {
     const peer = clientSide();
-    peer.socket.receive(settings());
+    peer.socket.receive(settings(), settingsAck);
     const { outcomes } = peer.call();
     await pass(10 * SECOND);
     assert.equal(peer.sent(PING).length, 1);
@@ -152,9 +152,20 @@ describe('keepalive of a connection', () => {
     assert.equal(peer.sent(PING).length, 1);
   });
 
-  it('any bytes answer a ping; what is not HEADERS or DATA earns no more of them', async () => {
+  it('a server that never acknowledges our SETTINGS is left after ten seconds (RFC 9113, 6.5.3)', async () => {
     const peer = clientSide();
     peer.socket.receive(settings());
+    const { outcomes } = peer.call();
+    await pass(9 * SECOND);
+    assert.equal(peer.events.closed.length, 0);
+    await pass(SECOND);
+    assert.equal(outcomes[0]?.error?.code, Status.UNAVAILABLE);
+    assert.equal(peer.sent(GOAWAY)[0]?.payload.readUInt32BE(4), ErrorCode.SETTINGS_TIMEOUT);
+  });
+
+  it('any bytes answer a ping; what is not HEADERS or DATA earns no more of them', async () => {
+    const peer = clientSide();
+    peer.socket.receive(settings(), settingsAck);
     const { outcomes } = peer.call();
     const answering = async () => {
       await pass(10 * SECOND);
@@ -172,7 +183,7 @@ describe('keepalive of a connection', () => {
     const server = serverSide();
     await pass(SECOND);
     const peer = clientSide();
-    peer.socket.receive(...server.socket.written);
+    peer.socket.receive(...server.socket.written, settingsAck);
     peer.call();
     for (let i = 0; i < 60; i++) {
       await pass(10 * SECOND);
