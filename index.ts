@@ -32,6 +32,7 @@ export {
   type Reply,
   whenDone,
 } from './rpc/call.js';
+export { type CompressionName, uncompressed } from './rpc/compression.js';
 export { RpcError, type RpcErrorOptions } from './rpc/error.js';
 export type { Interceptor, Next } from './rpc/interceptor.js';
 export { type Logger, silentLogger, stderrLogger } from './rpc/log.js';
@@ -70,7 +71,6 @@ export type { EngineName } from './transport/named.js';
 export type { ClientTls, Pem, ServerTls } from './transport/tls.js';
 export type {
   Cancellable,
-  CompressionName,
   Connection,
   ConnectOptions,
   Engine,

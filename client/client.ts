@@ -10,6 +10,7 @@ import type { Serialization } from '../codec/serialization.js';
 import type { TracingPlugin } from '../plugin/plugin.js';
 import { parseAddress } from '../rpc/address.js';
 import type { CallOptions } from '../rpc/call.js';
+import type { CompressionName } from '../rpc/compression.js';
 import { deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
@@ -24,7 +25,7 @@ import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
 import { type ClientTls, checkTls } from '../transport/tls.js';
-import type { CompressionName, Engine } from '../transport/transport.js';
+import type { Engine } from '../transport/transport.js';
 import { wireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
 import { Connections } from './connections.js';
@@ -47,7 +48,7 @@ export type ClientOptions = {
   interceptors?: readonly Interceptor[] | undefined;
   /** Tracing, outside of the interceptors. */
   plugins?: readonly TracingPlugin[] | undefined;
-  /** Compression of requests. @default 'identity' */
+  /** Compression of requests; a call may say otherwise. @default 'identity' */
   compression?: CompressionName | undefined;
   /** The largest message sent or taken. @default 4 MiB */
   maxMessageBytes?: number | undefined;

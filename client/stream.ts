@@ -1,4 +1,6 @@
+import { checkCompression } from '../codec/compression.js';
 import type { CallOptions } from '../rpc/call.js';
+import type { CompressionName } from '../rpc/compression.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
@@ -15,6 +17,7 @@ export class StreamInvocation implements StreamCall {
   readonly wire: WireMethod;
   readonly metadata: Metadata | undefined;
   readonly deadline: Deadline | undefined;
+  readonly compression: CompressionName | undefined;
   readonly #routing: Routing;
   readonly #method: BoundMethod;
   readonly #requests: AsyncIterable<unknown>;
@@ -43,6 +46,7 @@ export class StreamInvocation implements StreamCall {
     this.#requests = call.requests;
     this.#signal = call.signal;
     this.#options = options;
+    this.compression = options.compression;
   }
 
   /**
@@ -50,6 +54,7 @@ export class StreamInvocation implements StreamCall {
    * @throws RpcError, or rejects with it
    */
   open(): ReplyStream | Promise<ReplyStream> {
+    checkCompression(this.compression);
     if (this.#signal?.aborted) throw cancelledBy(this.#signal, false);
     const routed = this.#routing.route(this.#method, this.#options);
     if (routed) return this.#send(routed);

@@ -1,4 +1,6 @@
+import { checkCompression } from '../codec/compression.js';
 import type { CallOptions } from '../rpc/call.js';
+import type { CompressionName } from '../rpc/compression.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
@@ -18,6 +20,7 @@ export class UnaryInvocation implements UnaryCall {
   readonly metadata: Metadata | undefined;
   readonly deadline: Deadline | undefined;
   readonly wantsMetadata: boolean;
+  readonly compression: CompressionName | undefined;
   readonly #method: BoundMethod;
   readonly #routing: Routing;
   readonly #options: CallOptions;
@@ -49,6 +52,7 @@ export class UnaryInvocation implements UnaryCall {
     this.deadline = call.deadline;
     this.#signal = call.signal;
     this.#options = options;
+    this.compression = options.compression;
     this.wantsMetadata = wantsMetadata || options.onHeader !== undefined || options.onTrailer !== undefined;
     this.#settle = settle;
   }
@@ -65,6 +69,7 @@ export class UnaryInvocation implements UnaryCall {
 
   #attempt(): void {
     try {
+      checkCompression(this.compression);
       const routed = this.#routing.route(this.#method, this.#options);
       if (routed) return this.#send(routed);
     } catch (reason) {

@@ -79,3 +79,8 @@ export function compressionNamed(name: string): Compression {
     { maybeExecuted: false },
   );
 }
+
+/** Of one call; undefined is what its client has. @throws RpcError as `compressionNamed` does */
+export function checkCompression(name: string | undefined): void {
+  if (name !== undefined) compressionNamed(name);
+}

@@ -1,3 +1,4 @@
+import type { CompressionName } from './compression.js';
 import type { Deadline } from './deadline.js';
 import { RpcError } from './error.js';
 import type { Metadata, MetadataInit } from './metadata.js';
@@ -16,6 +17,8 @@ export type CallOptions = {
   hashKey?: string | undefined;
   /** Calls this address (`host:port`) and asks no resolver. */
   target?: string | undefined;
+  /** Compression of the requests; `uncompressed(message)` leaves one of them as it is. @default the client's */
+  compression?: CompressionName | undefined;
   /** Told the metadata that comes before the reply, when the server sent any. */
   onHeader?: ((header: Metadata) => void) | undefined;
   /** Told the metadata that comes after the reply, also when the call fails. */
@@ -56,6 +59,16 @@ export interface CallContext extends CallInfo {
   /** Sent after the last reply message. */
   readonly trailer: Metadata;
   sendHeader(): void;
+  /**
+   * Compression of the replies, to be set before the first of them; `uncompressed(message)` leaves one as it is. A
+   * client that does not take it gets them as they are. At first it is the server's.
+   */
+  compression: CompressionName;
+  /**
+   * Whether the request came compressed; of several, the last that was read. Undefined where the transport does not
+   * show it (`grpc-js`).
+   */
+  readonly requestCompressed: boolean | undefined;
 }
 
 /** A call as an interceptor sees it. `message` is one request, or an AsyncIterable of them, by the method's kind. */

@@ -1,4 +1,5 @@
 import type { CallContext, Peer } from '../rpc/call.js';
+import type { CompressionName } from '../rpc/compression.js';
 import { type Deadline, deadlineExceeded, remainingMs } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { Metadata } from '../rpc/metadata.js';
@@ -68,6 +69,18 @@ export abstract class ServerCall implements CallContext, Timed {
   get trailer(): Metadata {
     this.#trailer ??= new Metadata();
     return this.#trailer;
+  }
+
+  get compression(): CompressionName {
+    return this.#incoming.compression;
+  }
+
+  set compression(name: CompressionName) {
+    this.#incoming.compression = name;
+  }
+
+  get requestCompressed(): boolean | undefined {
+    return this.#incoming.requestCompressed;
   }
 
   sendHeader(): void {

@@ -8,6 +8,7 @@ import {
 import type { Serialization } from '../codec/serialization.js';
 import type { Plugin, Registration } from '../plugin/plugin.js';
 import { parseAddress } from '../rpc/address.js';
+import type { CompressionName } from '../rpc/compression.js';
 import { deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
@@ -18,7 +19,7 @@ import type { Implementation } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
 import { checkTls, type ServerTls } from '../transport/tls.js';
-import type { CompressionName, Engine, Listener } from '../transport/transport.js';
+import type { Engine, Listener } from '../transport/transport.js';
 import { advertised } from './advertise.js';
 import { drain } from './drain.js';
 import { Gate } from './gate.js';
@@ -46,7 +47,7 @@ export type ServerOptions = {
   tls?: ServerTls | undefined;
   /** Stand around every handler; the first is the outermost. */
   interceptors?: readonly Interceptor[] | undefined;
-  /** Compression of replies. @default 'identity' */
+  /** Compression of replies to clients that take it; a handler may say otherwise by its context. @default 'identity' */
   compression?: CompressionName | undefined;
   /** The largest message taken or sent. @default 4 MiB */
   maxMessageBytes?: number | undefined;

@@ -1,4 +1,5 @@
 import type { Peer } from '../rpc/call.js';
+import type { CompressionName } from '../rpc/compression.js';
 import type { Deadline } from '../rpc/deadline.js';
 import type { RpcError } from '../rpc/error.js';
 import type { Logger } from '../rpc/log.js';
@@ -25,6 +26,8 @@ export interface OutgoingCall {
   readonly wire: WireMethod;
   readonly metadata: Metadata | undefined;
   readonly deadline: Deadline | undefined;
+  /** Of its requests, but for those that are marked `uncompressed`; undefined is the connection's. */
+  readonly compression?: CompressionName | undefined;
 }
 
 export interface StreamCall extends OutgoingCall {
@@ -81,8 +84,6 @@ export interface Connection extends Transport {
   close(graceMs: number): Promise<void>;
 }
 
-export type CompressionName = 'identity' | 'gzip';
-
 export type ListenOptions = {
   /** Port 0 takes a free one. */
   readonly address: string;
@@ -128,6 +129,10 @@ export interface IncomingCall {
   readonly metadataBytes: number;
   readonly peer: Peer;
   readonly deadline: Deadline | undefined;
+  /** Whether the request, of several the last that was read, came compressed; undefined where that does not show. */
+  readonly requestCompressed: boolean | undefined;
+  /** Of the replies, but for those that are marked `uncompressed`. @throws RpcError on setting it too late, or to what the engine lacks */
+  compression: CompressionName;
   sendHeader(header: Metadata): void;
   /** Read by the transport at the end of a call. */
   trailer: Metadata | undefined;

@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CallContext, type Implementation, RpcError, Status } from 'lictor';
+import { type CallContext, type Implementation, RpcError, Status, uncompressed } from 'lictor';
 import { NOT_POSSIBLE } from './cases/case.js';
-import { type EchoStatus, PayloadType, type ResponseParameters } from './gen/grpc/testing/messages.js';
+import {
+  type BoolValue,
+  type EchoStatus,
+  PayloadType,
+  type ResponseParameters,
+} from './gen/grpc/testing/messages.js';
 import { TestService } from './gen/grpc/testing/test.js';
 import { type ServerFeature, serverCannot } from './not-possible.js';
 
@@ -25,20 +30,37 @@ export const testService = (transport: string): Implementation<typeof methods> =
     type: PayloadType,
     context: CallContext,
   ) {
+    if (parameters.some(({ compressed }) => compressed)) {
+      needs('compressSomeReplies');
+      context.compression = 'gzip';
+    }
     for (const { size, intervalUs, compressed } of parameters) {
-      if (compressed) needs('compressSomeReplies');
       if (intervalUs > 0) await sleep(intervalUs / 1_000, undefined, { signal: context.signal });
-      yield { payload: payload(size, type) };
+      const reply = { payload: payload(size, type) };
+      yield compressed?.value ? reply : uncompressed(reply);
     }
   }
+
+  const checkCompressed = (expected: BoolValue | null, { requestCompressed }: CallContext) => {
+    if (!expected) return;
+    needs('seeCompressedRequests');
+    if (requestCompressed === expected.value) return;
+    throw new RpcError(
+      Status.INVALID_ARGUMENT,
+      `compressed: ${expected.value} was wanted, it is ${requestCompressed}`,
+    );
+  };
 
   return {
     emptyCall: () => ({}),
 
     unaryCall(request, context) {
       echoMetadata(context);
-      if (request.expectCompressed) needs('seeCompressedRequests');
-      if (request.responseCompressed) needs('compressSomeReplies');
+      checkCompressed(request.expectCompressed, context);
+      if (request.responseCompressed) {
+        needs('compressSomeReplies');
+        context.compression = request.responseCompressed.value ? 'gzip' : 'identity';
+      }
       endAsAsked(request.responseStatus);
       return { payload: payload(request.responseSize, request.responseType) };
     },
@@ -53,7 +75,7 @@ export const testService = (transport: string): Implementation<typeof methods> =
       echoMetadata(context);
       let aggregatedPayloadSize = 0;
       for await (const { payload, expectCompressed } of requests) {
-        if (expectCompressed) needs('seeCompressedRequests');
+        checkCompressed(expectCompressed, context);
         aggregatedPayloadSize += payload?.body.length ?? 0;
       }
       return { aggregatedPayloadSize };

@@ -19,6 +19,7 @@ import {
   serverStream,
   silentLogger,
   unary,
+  uncompressed,
 } from 'lictor';
 import { root } from '../../scripts/root.js';
 
@@ -45,6 +46,7 @@ export class Bench {
   metadata = new Metadata();
   started = 0;
   remainingMs = 0;
+  requestCompressed: boolean | undefined;
   onEvent = () => {};
 
   /** Resolves when the condition holds, looked at whenever something happens in a handler. */
@@ -65,11 +67,13 @@ export class Bench {
       this.started++;
       this.metadata = context.metadata;
       this.remainingMs = context.remainingMs;
+      this.requestCompressed = context.requestCompressed;
+      if (text.startsWith('compress')) context.compression = 'gzip';
       for (const [key, value] of context.metadata) {
         if (key.startsWith('x-')) context.header.add(key, value);
         if (key.startsWith('y-')) context.trailer.add(key, value);
       }
-      return { text };
+      return text.endsWith('not this') ? uncompressed({ text }) : { text };
     },
     raw: (request) => ({
       request,

@@ -471,6 +471,22 @@ describe('compression in the Connect protocol', () => {
     assert.equal(gunzipSync(reply.bytes).toString(), long);
   });
 
+  test('a handler chooses the compression of its reply, and may leave one as it is', async () => {
+    await using server = await running();
+    const headers = { 'accept-encoding': 'gzip' };
+    for (const [text, encoding] of [
+      ['compress', 'gzip'],
+      ['compress, but not this', undefined],
+    ] as const) {
+      const reply = await post(server.address, ECHO, { body: JSON.stringify({ text }), headers });
+      assert.equal(reply.headers['content-encoding'], encoding);
+    }
+    await post(server.address, ECHO, { body: gzipSync(long), headers: { 'content-encoding': 'gzip' } });
+    assert.equal(server.bench.requestCompressed, true);
+    await post(server.address, ECHO, { body: long });
+    assert.equal(server.bench.requestCompressed, false);
+  });
+
   test('a server that does not compress leaves replies as they are', async () => {
     await using server = await running();
     const reply = await post(server.address, ECHO, { body: long, headers: { 'accept-encoding': 'gzip' } });

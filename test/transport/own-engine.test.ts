@@ -61,6 +61,8 @@ function carry(call: UnaryCall, route: Route | undefined): Cancellable {
       deadline: call.deadline,
       trailer: undefined,
       running: undefined,
+      requestCompressed: false,
+      compression: 'identity',
       sendHeader() {},
       reply: (message) =>
         call.done(undefined, call.wire.reply.decode(wire.reply.encode(message)), undefined, undefined),

@@ -1,10 +1,12 @@
 import { compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
+import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
+import { compressionTooLate } from '../compression-too-late.js';
 import type { Cancellable, IncomingUnary, ListenOptions } from '../transport.js';
 import { type Answer, errorAnswer } from './answer.js';
 import { Body } from './body.js';
@@ -27,6 +29,7 @@ export class ConnectCall implements IncomingUnary, Timed {
   #metadata: Metadata | undefined;
   #header: Metadata | undefined;
   #answered = false;
+  #compression: CompressionName; // Of the reply.
 
   /** @param send called at most once, and not before the constructor has returned */
   constructor(head: RequestHead, peer: Peer, options: ListenOptions, send: (answer: Answer) => void) {
@@ -34,6 +37,7 @@ export class ConnectCall implements IncomingUnary, Timed {
     this.peer = peer;
     this.#options = options;
     this.#send = send;
+    this.#compression = options.compression;
     this.#body = new Body(options.maxMessageBytes);
     this.deadline = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
     wheel.add(this);
@@ -42,6 +46,20 @@ export class ConnectCall implements IncomingUnary, Timed {
   get metadata(): Metadata {
     this.#metadata ??= metadataOf(this.#head.fields);
     return this.#metadata;
+  }
+
+  get requestCompressed(): boolean {
+    return this.#head.compression !== undefined;
+  }
+
+  get compression(): CompressionName {
+    return this.#compression;
+  }
+
+  set compression(name: CompressionName) {
+    compressionNamed(name);
+    if (this.#answered && name !== this.#compression) throw compressionTooLate();
+    this.#compression = name;
   }
 
   get isRunning(): boolean {
@@ -105,7 +123,7 @@ export class ConnectCall implements IncomingUnary, Timed {
     try {
       const { contentType, wire } = this.#head;
       const fields = ['content-type', contentType];
-      const body = this.#encoded(wire.reply.encode(message), fields);
+      const body = this.#encoded(message, wire.reply.encode(message), fields);
       addMetadata(fields, this.#header, '');
       addMetadata(fields, this.trailer, 'trailer-');
       this.#answer({ status: 200, fields, body });
@@ -114,8 +132,9 @@ export class ConnectCall implements IncomingUnary, Timed {
     }
   }
 
-  #encoded(bytes: Uint8Array, fields: string[]): Uint8Array {
-    const { maxMessageBytes, compression } = this.#options;
+  #encoded(message: unknown, bytes: Uint8Array, fields: string[]): Uint8Array {
+    const { maxMessageBytes } = this.#options;
+    const compression = isUncompressed(message) ? 'identity' : this.#compression;
     if (bytes.length > maxMessageBytes) {
       throw new RpcError(
         Status.RESOURCE_EXHAUSTED,

@@ -19,11 +19,12 @@ import { grpc } from './package.js';
 import { GrpcReplyStream } from './reply-stream.js';
 import { requestBytes } from './request.js';
 import { GrpcUnary } from './unary.js';
+import { checkCompression } from './write-flags.js';
 
 /** One grpc-js channel to one node. */
 export class GrpcConnection implements Connection {
   readonly #address: string;
-  readonly #maxMessageBytes: number;
+  readonly #options: ConnectOptions;
   readonly #channel: Channel;
   readonly #onReachable: (reachable: boolean) => void;
   readonly #calls = new Set<Cancellable>();
@@ -34,7 +35,7 @@ export class GrpcConnection implements Connection {
 
   constructor(options: ConnectOptions) {
     this.#address = options.address;
-    this.#maxMessageBytes = options.maxMessageBytes;
+    this.#options = options;
     this.#onReachable = options.onReachable;
     const { Channel } = grpc();
     this.#channel = new Channel(
@@ -47,7 +48,8 @@ export class GrpcConnection implements Connection {
   unary(call: UnaryCall): Cancellable {
     let request: Buffer;
     try {
-      request = requestBytes(call.wire, call.request, this.#maxMessageBytes);
+      checkCompression(call, this.#options);
+      request = requestBytes(call.wire, call.request, this.#options.maxMessageBytes);
       this.#refuseWhenClosed();
     } catch (reason) {
       const error = unsent(reason);
@@ -62,11 +64,12 @@ export class GrpcConnection implements Connection {
 
   stream(call: StreamCall, requests: AsyncIterable<unknown>): ReplyStream {
     this.#refuseWhenClosed();
+    checkCompression(call, this.#options);
     const stream = new GrpcReplyStream(
       this.#create(call),
       call,
       this.#address,
-      this.#maxMessageBytes,
+      this.#options.maxMessageBytes,
       this.#ended,
     );
     this.#calls.add(stream);

@@ -1,5 +1,6 @@
 import type { ServerDuplexStream, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js';
 import type { Peer } from '../../rpc/call.js';
+import type { CompressionName } from '../../rpc/compression.js';
 import type { Deadline } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
@@ -10,6 +11,7 @@ import { subtypeOf, type WireMethod } from '../wire-method.js';
 import { asBuffer } from './as-buffer.js';
 import { fromGrpc, toGrpc } from './metadata.js';
 import { CONTENT_TYPE_KEY } from './request-headers.js';
+import { repliesAreNotCompressed } from './write-flags.js';
 
 /** Turns of the event loop after which a reset shows: two were seen (Node 20), twice that is waited. */
 const RESET_TURNS = 4;
@@ -27,6 +29,8 @@ class GrpcIncoming implements IncomingCall {
   readonly subtype: string;
   trailer: Metadata | undefined;
   running: Cancellable | undefined;
+  /** grpc-js inflates requests before they show. */
+  readonly requestCompressed = undefined;
   readonly #call: AnyServerCall;
   protected isAnswered = false;
   #headerSent = false;
@@ -55,6 +59,14 @@ class GrpcIncoming implements IncomingCall {
 
   get metadataBytes(): number {
     return this.metadata.sizeBytes;
+  }
+
+  get compression(): CompressionName {
+    return 'identity';
+  }
+
+  set compression(name: CompressionName) {
+    if (name !== 'identity') throw repliesAreNotCompressed(name);
   }
 
   sendHeader(header: Metadata): void {

@@ -12,6 +12,7 @@ import type { Cancellable, ReplyStream, StreamCall } from '../transport.js';
 import { errorFrom } from './error.js';
 import { fromGrpc } from './metadata.js';
 import { requestBytes } from './request.js';
+import { writeFlags } from './write-flags.js';
 
 type GrpcCall = ReturnType<ChannelInterface['createCall']>;
 type Step = IteratorResult<unknown, undefined>;
@@ -130,7 +131,10 @@ export class GrpcReplyStream
     const bytes = requestBytes(this.#call.wire, message, this.#maxMessageBytes);
     // grpc-js calls back when the bytes have gone to the socket's buffer: that is the node's pace.
     return new Promise((resolve) => {
-      this.#grpc.sendMessageWithContext({ callback: () => resolve() }, bytes);
+      this.#grpc.sendMessageWithContext(
+        { callback: () => resolve(), ...writeFlags(this.#call, message) },
+        bytes,
+      );
     });
   }
 

@@ -9,6 +9,7 @@ import { Status } from '../../rpc/status.js';
 import type { Cancellable, UnaryCall } from '../transport.js';
 import { errorFrom } from './error.js';
 import { fromGrpc } from './metadata.js';
+import { writeFlags } from './write-flags.js';
 
 type GrpcCall = ReturnType<ChannelInterface['createCall']>;
 
@@ -38,7 +39,7 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
 
   start(metadata: GrpcMetadata, request: Buffer): void {
     this.#grpc.start(metadata, this);
-    this.#grpc.sendMessageWithContext({}, request);
+    this.#grpc.sendMessageWithContext(writeFlags(this.#call, this.#call.request), request);
     this.#grpc.halfClose();
     this.#grpc.startRead();
   }

@@ -6,10 +6,17 @@ import type { ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../tra
 import type { WireMethod } from '../wire-method.js';
 import { Budget } from './budget.js';
 import { ClientUnary } from './client-unary.js';
-import { Http2Connection, type Http2Limits, resetText, statusOfReset } from './connection.js';
+import {
+  Http2Connection,
+  type Http2Limits,
+  resetText,
+  SETTINGS_ACK_TIMEOUT_MS,
+  statusOfReset,
+} from './connection.js';
 import { requestFields, timeoutText } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
-import { ConnectionError, ErrorCode, MAX_STREAM_ID, PREFACE } from './protocol.js';
+import { Keepalive, type PingPace } from './keepalive.js';
+import { ConnectionError, DATA, ErrorCode, HEADERS, MAX_STREAM_ID, PREFACE } from './protocol.js';
 import { ClientReplyStream } from './reply-stream.js';
 import type { Fields } from './stream.js';
 
@@ -19,8 +26,8 @@ const LIMITS: Http2Limits = {
   maxHeaderListBytes: 16_384,
   maxConcurrentStreams: 0,
 };
-const KEEPALIVE_MS = 10_000;
-const KEEPALIVE_TIMEOUT_MS = 3_000;
+/** gRFC A8: the text of a GOAWAY to a client that pings more often than its server likes. */
+const TOO_MANY_PINGS = 'too_many_pings';
 /** Time-outs of a method that have a block of their own; most clients use one or two. */
 const MAX_BLOCKS = 4;
 
@@ -40,23 +47,38 @@ export class ClientConnection extends Http2Connection {
   readonly options: ConnectOptions;
   readonly #authority: string;
   readonly #events: ClientConnectionEvents;
-  readonly #keepalive: NodeJS.Timeout;
+  readonly #keepalive: Keepalive;
+  readonly #pace: PingPace;
+  readonly #ackTimer: NodeJS.Timeout;
   readonly #blocks = new Map<WireMethod, Map<string, PreparedBlock>>();
   readonly #bases = new Map<WireMethod, PreparedBlock>(); // Without a time-out.
-  #pingTimeout: NodeJS.Timeout | undefined;
-  #heard = false;
   #nextId = 1;
   #isReady = false;
   #isLeaving = false;
 
-  constructor(socket: Socket, authority: string, options: ConnectOptions, events: ClientConnectionEvents) {
+  constructor(
+    socket: Socket,
+    authority: string,
+    options: ConnectOptions,
+    pace: PingPace,
+    events: ClientConnectionEvents,
+  ) {
     super(socket, LIMITS, new Budget(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY));
     this.options = options;
     this.#authority = authority;
     this.#events = events;
     this.output.write(PREFACE, 0, PREFACE.length);
     this.announce(false);
-    this.#keepalive = setInterval(() => this.#ping(), KEEPALIVE_MS).unref();
+    this.#pace = pace;
+    const owner = {
+      ping: () => this.writer.ping(new Uint8Array(8), false),
+      hasCalls: () => this.streams.size > 0,
+      welcomesPings: () => this.peerWelcomesPings,
+      onDead: () => this.#onDead(),
+    };
+    this.#keepalive = new Keepalive(owner, pace);
+    // After a pause of the process the acknowledgement may lie unread, until before the next check phase.
+    this.#ackTimer = setTimeout(() => setImmediate(this.#lookForAck), SETTINGS_ACK_TIMEOUT_MS).unref();
   }
 
   /** Whether a call may be sent now. */
@@ -86,17 +108,21 @@ export class ClientConnection extends Http2Connection {
   }
 
   #open(stream: ClientUnary | ClientReplyStream, call: OutgoingCall): void {
-    if (this.streams.size === 0) this.socket.ref();
+    const isFirst = this.streams.size === 0;
+    if (isFirst) this.socket.ref();
     this.streams.add(stream);
     this.budget.countStreams(1);
     this.writer.headers(stream.id, this.#block(call), false);
+    if (isFirst) this.#keepalive.called();
   }
 
   /** Calls of one method and time-out, and without metadata, share a block that is ready after the first of them. */
   #block(call: OutgoingCall): Buffer {
     const left = remainingMs(call.deadline);
     const timeout = Number.isFinite(left) ? timeoutText(left) : '';
-    if (call.metadata && call.metadata.size > 0) return this.encoder.encode(this.#fields(call, timeout));
+    const { metadata, compression = this.options.compression } = call;
+    if ((metadata && metadata.size > 0) || compression !== this.options.compression)
+      return this.encoder.encode(this.#fields(call, timeout));
     let byTimeout = this.#blocks.get(call.wire);
     if (!byTimeout) {
       byTimeout = new Map();
@@ -122,7 +148,8 @@ export class ClientConnection extends Http2Connection {
   }
 
   #fields(call: OutgoingCall, timeout: string): Fields {
-    const { tls, compression } = this.options;
+    const { tls } = this.options;
+    const { compression = this.options.compression } = call;
     return requestFields({
       path: call.wire.method.path,
       scheme: tls ? 'https' : 'http',
@@ -181,6 +208,7 @@ export class ClientConnection extends Http2Connection {
 
   /** 6.8: streams above the last one were not, and will not be, looked at. */
   protected override onGoAway(lastStreamId: number, code: number, text: string): void {
+    if (code === ErrorCode.ENHANCE_YOUR_CALM && text === TOO_MANY_PINGS) this.#pace.slowDown();
     this.#leave();
     const why = `the server at ${this.options.address} is leaving${code === ErrorCode.NO_ERROR ? '' : ` (${resetText(code)} ${text})`}`;
     const error = new RpcError(Status.UNAVAILABLE, why, { maybeExecuted: false });
@@ -207,31 +235,39 @@ export class ClientConnection extends Http2Connection {
     });
   }
 
+  override onFrame(
+    type: number,
+    flags: number,
+    streamId: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    if (type === HEADERS || type === DATA) this.#keepalive.answered();
+    super.onFrame(type, flags, streamId, buffer, start, end);
+  }
+
   /** What comes in shows as well as an answer to a PING that the server is there. */
   protected override onChunkRead(): void {
-    this.#heard = true;
+    this.#keepalive.heard();
   }
 
-  #ping(): void {
-    if (this.#heard) {
-      this.#heard = false;
-      return;
+  readonly #lookForAck = (): void => {
+    try {
+      this.checkAcknowledged();
+    } catch (reason) {
+      this.failed(reason);
     }
-    this.writer.ping(new Uint8Array(8), false);
-    this.#pingTimeout ??= setTimeout(() => {
-      this.lost(new Error(`no answer to a ping within ${KEEPALIVE_TIMEOUT_MS} ms`));
-      this.socket.destroy();
-    }, KEEPALIVE_TIMEOUT_MS).unref();
-  }
+  };
 
-  protected override onPong(): void {
-    clearTimeout(this.#pingTimeout);
-    this.#pingTimeout = undefined;
+  #onDead(): void {
+    this.lost(new Error(`no answer to a ping within ${this.#pace.timeoutMs} ms`));
+    this.socket.destroy();
   }
 
   protected override onClosed(error: RpcError): void {
-    clearInterval(this.#keepalive);
-    clearTimeout(this.#pingTimeout);
+    this.#keepalive.stop();
+    clearTimeout(this.#ackTimer);
     this.#isLeaving = true;
     this.#events.onClosed(error);
   }

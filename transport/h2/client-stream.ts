@@ -1,10 +1,12 @@
 import { compressionNamed } from '../../codec/compression.js';
+import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
-import type { Cancellable, CompressionName, OutgoingCall } from '../transport.js';
+import type { Cancellable, OutgoingCall } from '../transport.js';
+import { ContentLength, parseContentLength } from './content-length.js';
 import { metadataOf, responseHead, statusOfHttp } from './headers.js';
 import type { ClientOwner } from './owner.js';
 import { ErrorCode } from './protocol.js';
@@ -29,7 +31,7 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
     this.call = call;
     this.#address = connection.options.address;
     this.deadline = call.deadline;
-    this.#compression = connection.options.compression;
+    this.#compression = call.compression ?? connection.options.compression;
     this.#maxMessageBytes = connection.options.maxMessageBytes;
     wheel.add(this);
   }
@@ -44,15 +46,19 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
     return this.#isOver;
   }
 
-  /** Sends a request in the connection's compression. @throws RpcError for one over the limit */
-  protected sendRequest(bytes: Uint8Array, last: boolean): Promise<void> | undefined {
+  /**
+   * Sends a request in the call's compression.
+   * @param message what the bytes were made of
+   * @throws RpcError for one over the limit
+   */
+  protected sendRequest(message: unknown, bytes: Uint8Array, last: boolean): Promise<void> | undefined {
     if (bytes.length > this.#maxMessageBytes) {
       throw new RpcError(
         Status.RESOURCE_EXHAUSTED,
         `message of ${bytes.length} bytes, at most ${this.#maxMessageBytes} are sent`,
       );
     }
-    if (this.#compression === 'identity') return this.send(bytes, false, last);
+    if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, last);
     return this.send(compressionNamed(this.#compression).compress(bytes), true, last);
   }
 
@@ -68,6 +74,11 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
     if (head.httpStatus !== 200 || !head.contentType?.startsWith('application/grpc')) {
       const text = `not a gRPC answer: HTTP status ${head.httpStatus}, content type ${head.contentType?.slice(0, 64)}`;
       return this.breakOff(new RpcError(statusOfHttp(head.httpStatus), text));
+    }
+    if (head.contentLength !== undefined) {
+      const bytes = parseContentLength(head.contentLength);
+      if (bytes === undefined) return this.onMalformed();
+      this.content = new ContentLength(bytes);
     }
     this.#header = fields;
     this.#encoding = head.encoding;
@@ -92,6 +103,7 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
   }
 
   #finish(fields: Fields): void {
+    if (this.content && !this.content.isWhole) return this.onMalformed();
     const wasMidMessage = this.isMidMessage;
     this.remoteEnded = true;
     const head = responseHead(fields);

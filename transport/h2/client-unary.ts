@@ -17,7 +17,7 @@ export class ClientUnary extends ClientStream {
   }
 
   sendOnly(request: Uint8Array): void {
-    void this.sendRequest(request, true);
+    void this.sendRequest(this.#unary.request, request, true);
   }
 
   protected override onHeader(fields: Fields): void {

@@ -12,6 +12,7 @@ import type {
 } from '../transport.js';
 import { ClientConnection } from './client-connection.js';
 import { authorityOf, dial } from './dial.js';
+import { PingPace } from './keepalive.js';
 import { LateReplyStream, WaitingCall } from './waiting.js';
 
 /** From the start of a connection to the server's SETTINGS: a server that takes TCP and says nothing is not there. */
@@ -28,6 +29,7 @@ export class H2Connection implements Connection {
   readonly #all = new Set<ClientConnection>(); // The current one, and those that are leaving with calls in flight.
   #current: ClientConnection | undefined;
   #socket: Socket | undefined; // That which is being connected.
+  readonly #pace: PingPace;
   #waiting: WaitingCall[] = [];
   #sweepAt = MIN_SWEEP;
   #failures = 0;
@@ -37,8 +39,9 @@ export class H2Connection implements Connection {
   #closing: Promise<void> | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(options: ConnectOptions) {
+  constructor(options: ConnectOptions, pace = new PingPace()) {
     this.#options = options;
+    this.#pace = pace;
   }
 
   unary(call: UnaryCall): Cancellable {
@@ -111,7 +114,7 @@ export class H2Connection implements Connection {
     const socket = dial(address, tls, (error) => {
       if (error) return failed(error);
       socket.off('error', failed);
-      connection = new ClientConnection(socket, authorityOf(address, tls), this.#options, {
+      connection = new ClientConnection(socket, authorityOf(address, tls), this.#options, this.#pace, {
         onReady: () => {
           clearTimeout(timer);
           isReady = true;

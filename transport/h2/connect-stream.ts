@@ -54,6 +54,7 @@ export class ConnectStream extends GrpcStream {
 
   override onData(buffer: Buffer, start: number, end: number, flowBytes: number, endStream: boolean): void {
     this.#window.received(flowBytes);
+    if (this.content && !this.content.take(end - start)) return this.onMalformed();
     const wanted = this.#receive(buffer.subarray(start, end), endStream);
     if (endStream) return this.#requestEnded();
     if (!wanted) this.#unwanted += flowBytes;
@@ -84,11 +85,17 @@ export class ConnectStream extends GrpcStream {
   }
 
   #requestEnded(): void {
+    if (this.content && !this.content.isWhole) return this.onMalformed();
     if (this.#body.length === 0) this.#giveBack(this.#held);
     clearTimeout(this.#linger);
     this.remoteEnded = true;
     this.#call?.onEnd();
     this.closeIfEnded();
+  }
+
+  protected override onMalformed(): void {
+    super.onMalformed();
+    this.#server.countCancelled();
   }
 
   /** 8.1: a second header in one request. */

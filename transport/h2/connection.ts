@@ -38,6 +38,7 @@ import {
   PUSH_PROMISE,
   RST_STREAM,
   SETTINGS,
+  WELCOMES_PINGS,
   WINDOW_UPDATE,
 } from './protocol.js';
 import { Rate } from './rate.js';
@@ -60,6 +61,8 @@ const MAX_SETTINGS = 32;
 const LINGER_MS = 1_000;
 /** 10.5: absolute, so that one byte now and then does not extend it. */
 const FRAME_TIMEOUT_MS = 10_000;
+/** From our SETTINGS to their acknowledgement. */
+export const SETTINGS_ACK_TIMEOUT_MS = 10_000;
 /** Above this the socket has enough to do, and DATA waits for it to drain. */
 const SOCKET_HIGH_WATER_BYTES = 1_048_576;
 
@@ -75,6 +78,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   /** The peer's settings (6.5.2). */
   peerInitialWindow = DEFAULT_WINDOW;
   protected peerMaxStreams = Number.POSITIVE_INFINITY;
+  protected peerWelcomesPings = false;
   readonly #reader = new FrameReader(this);
   readonly #decoder: HpackDecoder;
   readonly #sendWindow = new SendWindow(DEFAULT_WINDOW);
@@ -83,6 +87,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   readonly #controlRate = new Rate('control frames', 100, 200);
   readonly #updateRate = new Rate('window updates', 1_000, 10_000);
   #sawSettings = false;
+  #isAcknowledged = false;
   #closed = false;
   #saidGoodbye = false;
   #unfinished = 0; // The frame, or block of headers, that had begun and not ended at the last look,
@@ -131,7 +136,10 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   protected announce(server: boolean): void {
     this.writer.settings([
       ...(server
-        ? ([[MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]] as const)
+        ? ([
+            [MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams],
+            [WELCOMES_PINGS, 1],
+          ] as const)
         : ([[ENABLE_PUSH, 0]] as const)),
       [INITIAL_WINDOW_SIZE, this.limits.streamWindowBytes],
       [MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
@@ -186,6 +194,13 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     // A peer that does not close its side, or does not read, must not hold ours.
     const timer = setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
     this.socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** 6.5.3: to be called after the time for it. @throws ConnectionError */
+  protected checkAcknowledged(): void {
+    if (this.#isAcknowledged) return;
+    const text = `our SETTINGS are not acknowledged after ${SETTINGS_ACK_TIMEOUT_MS} ms`;
+    throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, text);
   }
 
   /** 10.5: an end to frames, and blocks of headers, that begin and do not end. @throws ConnectionError */
@@ -400,6 +415,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.#controlRate.count();
     if (flags & ACK) {
       if (end > start) throw frameSize('SETTINGS acknowledgement');
+      this.#isAcknowledged = true;
       return;
     }
     if ((end - start) % 6 !== 0) throw frameSize('SETTINGS');
@@ -437,6 +453,9 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
         if (value < MIN_MAX_FRAME_SIZE || value > MAX_MAX_FRAME_SIZE)
           throw protocolError(`MAX_FRAME_SIZE ${value}`);
         // Larger frames would let one message hold up the others for longer.
+        return;
+      case WELCOMES_PINGS:
+        this.peerWelcomesPings = value === 1;
         return;
       default: // 6.5.2: unknown settings are ignored.
     }

@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Address, parseAddress } from '../../rpc/address.js';
 import { tls as nodeTls } from '../node-tls.js';
@@ -20,7 +20,9 @@ export function dial(
   const { ca, cert, key, serverName = hostOf(to) } = tls;
   const socket: TLSSocket = nodeTls().connect({
     ...where,
-    servername: serverName,
+    // RFC 6066, 3: an IP address is no server name, but the certificate has to be for it all the same.
+    ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+    checkServerIdentity: (_, certificate) => nodeTls().checkServerIdentity(serverName, certificate),
     ALPNProtocols: ['h2'],
     minVersion: 'TLSv1.2',
     ...(ca === undefined ? {} : { ca }),

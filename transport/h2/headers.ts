@@ -61,6 +61,7 @@ export type ResponseHead = {
   readonly httpStatus: number;
   readonly contentType: string | undefined;
   readonly encoding: string | undefined;
+  readonly contentLength: string | undefined;
   /** Set in trailers, and in headers that are trailers too. */
   readonly grpcStatus: number | undefined;
   readonly message: string;
@@ -76,6 +77,7 @@ export function responseHead(fields: Fields): ResponseHead {
     httpStatus: Number(fieldOf(fields, ':status') ?? 0),
     contentType: fieldOf(fields, 'content-type'),
     encoding: fieldOf(fields, 'grpc-encoding'),
+    contentLength: fieldOf(fields, 'content-length'),
     grpcStatus: status === undefined ? undefined : statusFrom(/^\d{1,2}$/.test(status) ? Number(status) : -1),
     message: decodeMessage(fieldOf(fields, 'grpc-message') ?? ''),
   };

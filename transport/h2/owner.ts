@@ -1,4 +1,5 @@
 import type { Peer } from '../../rpc/call.js';
+import type { CompressionName } from '../../rpc/compression.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import type { ConnectOptions, ListenOptions } from '../transport.js';
 import type { Budget } from './budget.js';
@@ -42,7 +43,12 @@ export interface ServerOwner extends StreamOwner {
   /** The client has given a stream up, or broken it. @throws ConnectionError when it does so too often */
   countCancelled(): void;
   /** Sends the header of a response. */
-  respond(streamId: number, contentType: string, metadata: Metadata | undefined): void;
+  respond(
+    streamId: number,
+    contentType: string,
+    compression: CompressionName,
+    metadata: Metadata | undefined,
+  ): void;
   /** Sends trailers. */
   end(streamId: number, trailers: readonly string[]): void;
   /** Sends the trailers of a call that went well and has no more to say. */

@@ -51,6 +51,11 @@ export const MAX_CONCURRENT_STREAMS = 3;
 export const INITIAL_WINDOW_SIZE = 4;
 export const MAX_FRAME_SIZE = 5;
 export const MAX_HEADER_LIST_SIZE = 6;
+/**
+ * Our own, of the range for experiments: a server says by the value 1 that it takes a PING every 10 s for as long as a
+ * connection lasts, which gRPC's servers do not (gRFC A8). Others ignore it, as they have to.
+ */
+export const WELCOMES_PINGS = 0xf11c;
 
 export const DEFAULT_WINDOW = 65_535; // 6.9.2
 export const MAX_WINDOW = 0x7fff_ffff; // 6.9.1

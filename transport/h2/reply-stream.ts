@@ -43,7 +43,7 @@ export class ClientReplyStream extends ClientStream implements ReplyStream, Sink
   }
 
   write(message: unknown): Promise<void> | undefined {
-    return this.sendRequest(this.call.wire.request.encode(message), false) ?? pace();
+    return this.sendRequest(message, this.call.wire.request.encode(message), false) ?? pace();
   }
 
   end(): void {

@@ -1,5 +1,6 @@
 import { parseTimeout } from '../../rpc/deadline.js';
 import { subtypeOf } from '../wire-method.js';
+import { parseContentLength } from './content-length.js';
 import type { Fields } from './stream.js';
 
 /** What a server has to know of a request's header, read once per distinct block. */
@@ -11,6 +12,7 @@ export type RequestHead = {
   readonly encoding: string | undefined;
   readonly accepts: string;
   readonly timeoutMs: number | undefined;
+  readonly contentLength: number | undefined;
   /** Set when the request breaks HTTP/2 (8.3.1) or gRPC. */
   readonly malformed: string | undefined;
   /** What HTTP/2 counts for the fields that are the user's own. */
@@ -50,6 +52,8 @@ function read(fields: Fields): RequestHead {
       if (!NAME.test(name)) malformed ??= 'a field name that is not lower-case'; // 8.2.1
       if (FORBIDDEN_IN_VALUE.test(value)) malformed ??= `a line break or NUL in ${name.slice(0, 32)}`;
       if (FORBIDDEN.has(name)) malformed ??= `the field ${name}`;
+      if (name === 'content-length' && (values.get(name) ?? value) !== value)
+        malformed ??= 'two lengths of content';
       if (name === 'te' && value !== 'trailers') malformed ??= 'te is not trailers';
       if (!OWN.has(name)) metadataBytes += name.length + value.length + 32;
     }
@@ -60,6 +64,10 @@ function read(fields: Fields): RequestHead {
   const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
   if (timeout !== undefined && timeoutMs === undefined)
     malformed ??= `grpc-timeout ${JSON.stringify(timeout.slice(0, 32))}`;
+  const length = values.get('content-length');
+  const contentLength = length === undefined ? undefined : parseContentLength(length);
+  if (length !== undefined && contentLength === undefined)
+    malformed ??= `content-length ${JSON.stringify(length.slice(0, 32))}`;
   const encoding = values.get('grpc-encoding');
   return {
     fields,
@@ -68,6 +76,7 @@ function read(fields: Fields): RequestHead {
     encoding: encoding === 'identity' ? undefined : encoding,
     accepts: values.get('grpc-accept-encoding') ?? '',
     timeoutMs,
+    contentLength,
     malformed,
     metadataBytes,
   };

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { acceptEncoding, compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
+import type { CompressionName } from '../../rpc/compression.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
@@ -10,7 +11,8 @@ import type { ListenOptions, Route } from '../transport.js';
 import type { Budget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { ConnectStream } from './connect-stream.js';
-import { Http2Connection, resetText } from './connection.js';
+import { Http2Connection, resetText, SETTINGS_ACK_TIMEOUT_MS } from './connection.js';
+import { ContentLength } from './content-length.js';
 import { addMetadata, fieldOf, trailerFields } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
@@ -39,7 +41,11 @@ export class ServerConnection extends Http2Connection {
   readonly #cancellations = new Cancellations();
   readonly #resets = new Rate('resets of streams that were over', 1_000, 10_000);
   readonly #refusals = new Rate('streams over the limit', 1_000, 10_000);
-  readonly #responses = new Map<string, PreparedBlock>(); // By content type.
+  readonly #responses: Record<CompressionName, Map<string, PreparedBlock>> = {
+    // By content type.
+    identity: new Map(),
+    gzip: new Map(),
+  };
   readonly #okTrailers = new PreparedBlock(this.encoder, ['grpc-status', '0']);
   #lastId = 0; // Of the streams that we look at,
   #lastSeenId = 0; // and of those that we have left unanswered, since we are going away.
@@ -131,18 +137,21 @@ export class ServerConnection extends Http2Connection {
         acceptEncoding,
       ]);
     const stream = this.#stream(streamId, route, wire, head);
+    if (head.contentLength !== undefined) stream.content = new ContentLength(head.contentLength);
     this.streams.add(stream);
     this.budget.countStreams(1);
     if (stream instanceof ServerExchange) stream.start();
     if (endStream) stream.endRequest();
   }
 
-  #onConnectRequest(streamId: number, { path, fields }: RequestHead, endStream: boolean): void {
+  #onConnectRequest(streamId: number, head: RequestHead, endStream: boolean): void {
+    const { path, fields, contentLength } = head;
     const stream = new ConnectStream(this, streamId, (answer) =>
       this.writer.headers(streamId, this.encoder.encode(answer), false),
     );
     this.streams.add(stream);
     this.budget.countStreams(1);
+    if (contentLength !== undefined) stream.content = new ContentLength(contentLength);
     stream.remoteEnded = endStream;
     stream.start(connectHead(fieldOf(fields, ':method') ?? '', path, fields, this.options.routes));
     if (endStream) stream.onHeaders(undefined, true);
@@ -168,29 +177,28 @@ export class ServerConnection extends Http2Connection {
   }
 
   /** The header of a response. */
-  respond(streamId: number, contentType: string, metadata: Metadata | undefined): void {
-    this.writer.headers(streamId, this.#responseBlock(contentType, metadata), false);
+  respond(
+    streamId: number,
+    contentType: string,
+    compression: CompressionName,
+    metadata: Metadata | undefined,
+  ): void {
+    this.writer.headers(streamId, this.#responseBlock(contentType, compression, metadata), false);
   }
 
-  #responseBlock(contentType: string, metadata: Metadata | undefined): Buffer {
+  #responseBlock(contentType: string, compression: CompressionName, metadata: Metadata | undefined): Buffer {
     if (metadata && metadata.size > 0) {
-      const fields = this.#responseFields(contentType);
+      const fields = responseFields(contentType, compression);
       addMetadata(fields, metadata);
       return this.encoder.encode(fields);
     }
-    let block = this.#responses.get(contentType);
+    const responses = this.#responses[compression];
+    let block = responses.get(contentType);
     if (!block) {
-      block = new PreparedBlock(this.encoder, this.#responseFields(contentType));
-      this.#responses.set(contentType, block);
+      block = new PreparedBlock(this.encoder, responseFields(contentType, compression));
+      responses.set(contentType, block);
     }
     return block.encode();
-  }
-
-  #responseFields(contentType: string): string[] {
-    const { compression } = this.options;
-    const fields = [':status', '200', 'content-type', contentType, 'grpc-accept-encoding', acceptEncoding];
-    if (compression !== 'identity') fields.push('grpc-encoding', compression);
-    return fields;
   }
 
   /** Trailers of a call that went well and has no more to say. */
@@ -237,6 +245,7 @@ export class ServerConnection extends Http2Connection {
       if (!this.sawSettings && now - this.#openedAt >= SETTINGS_TIMEOUT_MS) {
         throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, `no SETTINGS within ${SETTINGS_TIMEOUT_MS} ms`);
       }
+      if (now - this.#openedAt >= SETTINGS_ACK_TIMEOUT_MS) this.checkAcknowledged();
       this.#checkWriting(now);
       if (now >= this.#nextStreamTick) {
         this.#nextStreamTick = now + STREAM_TICK_MS;
@@ -318,6 +327,12 @@ export class ServerConnection extends Http2Connection {
   protected override onClosed(): void {
     this.#onClosed();
   }
+}
+
+function responseFields(contentType: string, compression: CompressionName): string[] {
+  const fields = [':status', '200', 'content-type', contentType, 'grpc-accept-encoding', acceptEncoding];
+  if (compression !== 'identity') fields.push('grpc-encoding', compression);
+  return fields;
 }
 
 function unknownEncoding(name: string): RpcError | undefined {

@@ -1,12 +1,15 @@
 import { compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
+import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
+import { compressionTooLate } from '../compression-too-late.js';
 import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
+import { CompressedRequests } from './compressed-requests.js';
 import { metadataOf, trailerFields } from './headers.js';
 import { Inbox } from './inbox.js';
 import type { ServerOwner } from './owner.js';
@@ -30,6 +33,8 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   #metadata: Metadata | undefined;
   #header: Metadata | undefined;
   #headerSent = false;
+  #wantedCompression: CompressionName | undefined; // By the handler.
+  #compression: CompressionName = 'identity'; // Of the replies, from their header on.
   #failure: RpcError | undefined;
   protected isAnswered = false;
 
@@ -43,7 +48,8 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     wheel.add(this);
   }
 
-  protected abstract onRequest(bytes: Uint8Array): void;
+  abstract readonly requestCompressed: boolean;
+  protected abstract onRequest(bytes: Uint8Array, compressed: boolean): void;
 
   get peer(): Peer {
     return this.#server.peer;
@@ -65,18 +71,28 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   }
 
   endRequest(): void {
+    if (this.content && !this.content.isWhole) return this.onMalformed();
     this.remoteEnded = true;
     if (this.isMidMessage) return this.breakOff(cutShort());
     this.onEnd();
   }
 
   protected override onMessage(bytes: Buffer, compressed: boolean): void {
-    if (!compressed) return this.onRequest(bytes);
+    if (!compressed) return this.onRequest(bytes, false);
     if (!this.head.encoding)
       throw new RpcError(Status.INTERNAL, 'a compressed request, and no grpc-encoding');
-    this.onRequest(
-      compressionNamed(this.head.encoding).decompress(bytes, this.#server.options.maxMessageBytes),
-    );
+    const { maxMessageBytes } = this.#server.options;
+    this.onRequest(compressionNamed(this.head.encoding).decompress(bytes, maxMessageBytes), true);
+  }
+
+  get compression(): CompressionName {
+    return this.#wantedCompression ?? this.#server.options.compression;
+  }
+
+  set compression(name: CompressionName) {
+    compressionNamed(name);
+    if (this.#headerSent && name !== this.compression) throw compressionTooLate();
+    this.#wantedCompression = name;
   }
 
   sendHeader(header: Metadata): void {
@@ -88,12 +104,14 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   #sendHeader(): void {
     if (this.#headerSent) return;
     this.#headerSent = true;
-    this.#server.respond(this.id, this.wire.contentType, this.#header);
+    const { compression } = this;
+    if (this.head.accepts.includes(compression)) this.#compression = compression;
+    this.#server.respond(this.id, this.wire.contentType, this.#compression, this.#header);
   }
 
   protected sendReply(message: unknown): Promise<void> | undefined {
     const bytes = this.wire.reply.encode(message);
-    const { maxMessageBytes, compression } = this.#server.options;
+    const { maxMessageBytes } = this.#server.options;
     if (bytes.length > maxMessageBytes) {
       throw new RpcError(
         Status.RESOURCE_EXHAUSTED,
@@ -101,9 +119,8 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
       );
     }
     this.#sendHeader();
-    if (compression === 'identity' || !this.head.accepts.includes(compression))
-      return this.send(bytes, false, false);
-    return this.send(compressionNamed(compression).compress(bytes), true, false);
+    if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, false);
+    return this.send(compressionNamed(this.#compression).compress(bytes), true, false);
   }
 
   /** Ends the call with a status. */
@@ -162,6 +179,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     this.giveUp(deadlineExceeded('the deadline passed before the reply'));
   }
 
+  protected override onMalformed(): void {
+    super.onMalformed();
+    this.#server.countCancelled();
+  }
+
   /** What the client sent cannot be taken. */
   protected override breakOff(error: RpcError): void {
     this.giveUp(error);
@@ -179,11 +201,13 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
 export class ServerUnary extends ServerStream implements IncomingUnary {
   #request: Uint8Array | undefined;
+  requestCompressed = false;
   #queuedBefore = 0;
   #stuckTicks = 0;
   protected override readonly hasRoom = true;
 
-  protected override onRequest(bytes: Uint8Array): void {
+  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
+    this.requestCompressed = compressed;
     if (this.#request) throw new RpcError(Status.UNIMPLEMENTED, 'more than one request to a unary method');
     this.#request = bytes;
   }
@@ -227,10 +251,15 @@ export class ServerUnary extends ServerStream implements IncomingUnary {
 
 export class ServerExchange extends ServerStream implements IncomingStream {
   readonly #inbox: Inbox;
+  readonly #compressed: CompressedRequests | undefined; // Only of a client that says it compresses.
 
   constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
     super(connection, id, route, wire, head);
-    this.#inbox = new Inbox(wire.request, { onRoom: () => this.readerHasRoom(), onLeave: () => {} });
+    this.#compressed = head.encoding === undefined ? undefined : new CompressedRequests(wire.request);
+    this.#inbox = new Inbox(this.#compressed ?? wire.request, {
+      onRoom: () => this.readerHasRoom(),
+      onLeave: () => {},
+    });
   }
 
   start(): void {
@@ -241,7 +270,12 @@ export class ServerExchange extends ServerStream implements IncomingStream {
     return this.#inbox.isEmpty;
   }
 
-  protected override onRequest(bytes: Uint8Array): void {
+  get requestCompressed(): boolean {
+    return this.#compressed?.last ?? false;
+  }
+
+  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
+    this.#compressed?.came(compressed);
     this.#inbox.put(bytes);
   }
 

@@ -43,10 +43,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   server.maxConnections = MAX_CONNECTIONS;
   const address = await bind(server, options.address);
   let closing: Promise<void> | undefined;
-  const ticks = setInterval(() => {
+  const tick = () => {
     const now = performance.now();
     for (const connection of connections) connection.onTick(now);
-  }, TICK_MS).unref();
+  };
+  // After a pause of the process what clients sent in time lies unread; it is read before the next check phase.
+  const ticks = setInterval(() => setImmediate(tick), TICK_MS).unref();
 
   const close = async (graceMs: number) => {
     server.close();

@@ -1,5 +1,6 @@
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
+import type { ContentLength } from './content-length.js';
 import { ReceiveWindow, SendWindow } from './flow-control.js';
 import { writeMessagePrefix } from './frame-writer.js';
 import type { StreamOwner } from './owner.js';
@@ -43,6 +44,8 @@ export abstract class GrpcStream {
   /** 5.1: half-closed (local), half-closed (remote); both is closed. */
   localEnded = false;
   remoteEnded = false;
+  /** Set when the peer has announced it. */
+  content: ContentLength | undefined;
 
   constructor(connection: StreamOwner, id: number, maxMessageBytes: number) {
     this.connection = connection;
@@ -80,6 +83,7 @@ export abstract class GrpcStream {
   /** DATA (6.1). @param flowBytes with padding, which counts too */
   onData(buffer: Buffer, start: number, end: number, flowBytes: number, endStream: boolean): void {
     this.#receiveWindow.received(flowBytes);
+    if (this.content && !this.#fits(end - start, endStream)) return this.onMalformed();
     try {
       this.#cut(buffer, start, end);
     } catch (reason) {
@@ -87,6 +91,16 @@ export abstract class GrpcStream {
     }
     if (endStream) this.#ended();
     else this.#credit(flowBytes);
+  }
+
+  #fits(bytes: number, isLast: boolean): boolean {
+    return this.content!.take(bytes) && (!isLast || this.content!.isWhole);
+  }
+
+  /** 8.1.1: DATA does not add up to content-length, which is an error of the stream. */
+  protected onMalformed(): void {
+    this.reset(ErrorCode.PROTOCOL_ERROR);
+    this.onLost(new RpcError(Status.INTERNAL, 'what came is not as long as its content-length'));
   }
 
   #ended(): void {

@@ -1,11 +1,14 @@
 import { compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
+import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
+import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
-import type { Cancellable, CompressionName, IncomingCall, OutgoingCall, Route } from '../transport.js';
+import { compressionTooLate } from '../compression-too-late.js';
+import type { Cancellable, IncomingCall, OutgoingCall, Route } from '../transport.js';
 import { subtypeOf, type WireMethod } from '../wire-method.js';
 import type { Endpoint, Link } from './endpoint.js';
 
@@ -23,6 +26,9 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
   protected readonly call: OutgoingCall;
   protected endpoint: Endpoint | undefined;
   protected isEnded = false;
+  requestCompressed = false;
+  protected headerSent = false;
+  #compression: CompressionName | undefined; // Of the replies, as the handler wants it.
 
   constructor(link: Link, call: OutgoingCall) {
     this.link = link;
@@ -35,6 +41,20 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
 
   get metadataBytes(): number {
     return this.metadata.sizeBytes;
+  }
+
+  get compression(): CompressionName {
+    return this.#compression ?? this.endpoint?.options.compression ?? 'identity';
+  }
+
+  set compression(name: CompressionName) {
+    compressionNamed(name);
+    if (this.headerSent && name !== this.compression) throw compressionTooLate();
+    this.#compression = name;
+  }
+
+  protected request(message: unknown): Sent {
+    return sent(this.call.wire.request, message, this.call.compression ?? this.link.options.compression);
   }
 
   abstract sendHeader(header: Metadata): void;
@@ -72,11 +92,18 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
   }
 }
 
-/** Bytes as they arrive at the other end: a copy, compressed and inflated on the way, and no more than it takes. */
-export function arrived(bytes: Uint8Array, compression: CompressionName, maxBytes: number): Uint8Array {
-  const { compress, decompress } = compressionNamed(compression);
-  return decompress(compress(bytes).slice(), maxBytes);
+/** A message on its way. */
+export type Sent = { readonly bytes: Uint8Array; readonly compression: CompressionName };
+
+export function sent(codec: MessageCodec, message: unknown, wanted: CompressionName): Sent {
+  const compression = isUncompressed(message) ? 'identity' : wanted;
+  // A copy, since a codec may use its buffer again.
+  return { bytes: compressionNamed(compression).compress(codec.encode(message)).slice(), compression };
 }
+
+/** A message at the other end: inflated, and no more than it takes. */
+export const arrived = ({ bytes, compression }: Sent, maxBytes: number): Uint8Array =>
+  compressionNamed(compression).decompress(bytes, maxBytes);
 
 /** A server's error as a client gets it: code, text and metadata, and nothing of the server's own. */
 export function overTheWire(reason: unknown, trailer: Metadata | undefined): RpcError {

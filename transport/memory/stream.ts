@@ -3,8 +3,8 @@ import { Metadata } from '../../rpc/metadata.js';
 import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
 import { pump } from '../pump.js';
-import type { CompressionName, IncomingStream, ReplyStream, StreamCall } from '../transport.js';
-import { arrived, MemoryCall, overTheWire } from './call.js';
+import type { IncomingStream, ReplyStream, StreamCall } from '../transport.js';
+import { arrived, MemoryCall, overTheWire, type Sent, sent } from './call.js';
 import { Channel } from './channel.js';
 import type { Link } from './endpoint.js';
 
@@ -12,10 +12,9 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
   readonly #stream: StreamCall;
   readonly #header: Promise<Metadata>;
   readonly #received = new Metadata(); // The trailer as the client sees it.
-  readonly #requests = new Channel<Uint8Array>();
-  readonly #replies: Channel<Uint8Array>;
+  readonly #requests = new Channel<Sent>();
+  readonly #replies: Channel<Sent>;
   #resolveHeader!: (header: Metadata) => void;
-  #compression: CompressionName = 'identity'; // Of the replies.
   #replyCodec: MessageCodec | undefined;
   #stopRequests: () => void = () => {};
 
@@ -31,9 +30,8 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
   }
 
   start(requests: AsyncIterable<unknown>): ReplyStream {
-    const codec = this.call.wire.request;
     this.#stopRequests = pump(requests, {
-      write: (message) => this.#requests.write(codec.encode(message).slice()),
+      write: (message) => this.#requests.write(this.request(message)),
       end: () => this.#requests.close(),
       fail: (reason) => this.cancel(RpcError.from(reason, Status.CANCELLED)),
     });
@@ -50,20 +48,18 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     if (this.isEnded) return;
     try {
       const { route, wire } = this.arrive();
-      const { maxMessageBytes, compression } = this.endpoint!.options;
-      this.#compression = compression;
-      const requests = decoded(this.#requests, wire.request, this.link.options.compression, maxMessageBytes);
       this.#replyCodec = wire.reply;
-      route.stream(this, requests);
+      route.stream(this, this.#decodedRequests(wire.request, this.endpoint!.options.maxMessageBytes));
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
     }
   }
 
   write(reply: unknown): Promise<void> | undefined {
-    const bytes = this.#replyCodec!.encode(reply).slice();
+    const message = sent(this.#replyCodec!, reply, this.compression);
+    this.headerSent = true;
     this.#resolveHeader(new Metadata()); // A reply shows that no header comes any more.
-    return this.#replies.write(bytes);
+    return this.#replies.write(message);
   }
 
   end(): void {
@@ -74,15 +70,21 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     this.finish(overTheWire(error, this.trailer));
   }
 
+  async *#decodedRequests(codec: MessageCodec, maxBytes: number) {
+    for await (const request of this.#requests) {
+      this.requestCompressed = request.compression !== 'identity';
+      yield codec.decode(arrived(request, maxBytes));
+    }
+  }
+
   async *#decodedReplies() {
-    // The server's compression is known when it has taken the call, which is before its first reply.
     const { reply } = this.call.wire;
     const { maxMessageBytes } = this.link.options;
-    for await (const bytes of this.#replies)
-      yield reply.decode(arrived(bytes, this.#compression, maxMessageBytes));
+    for await (const one of this.#replies) yield reply.decode(arrived(one, maxMessageBytes));
   }
 
   sendHeader(header: Metadata): void {
+    this.headerSent = true;
     this.#resolveHeader(header.clone());
   }
 
@@ -95,13 +97,4 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     this.#resolveHeader(new Metadata());
     this.#stream.ended();
   }
-}
-
-async function* decoded(
-  messages: AsyncIterable<Uint8Array>,
-  codec: MessageCodec,
-  compression: CompressionName,
-  maxBytes: number,
-) {
-  for await (const bytes of messages) yield codec.decode(arrived(bytes, compression, maxBytes));
 }

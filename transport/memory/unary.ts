@@ -3,7 +3,7 @@ import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import type { IncomingUnary, UnaryCall } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
-import { arrived, MemoryCall, overTheWire } from './call.js';
+import { arrived, MemoryCall, overTheWire, type Sent, sent } from './call.js';
 import type { Link } from './endpoint.js';
 
 export class MemoryUnary extends MemoryCall implements IncomingUnary {
@@ -18,9 +18,9 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
   }
 
   start(): this {
-    let request: Uint8Array;
+    let request: Sent;
     try {
-      request = this.call.wire.request.encode(this.#unary.request).slice();
+      request = this.request(this.#unary.request);
     } catch (reason) {
       const { code, details, cause } = RpcError.from(reason, Status.INTERNAL);
       process.nextTick(() =>
@@ -32,13 +32,14 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
     return this;
   }
 
-  #arrive(bytes: Uint8Array): void {
+  #arrive(sentRequest: Sent): void {
     if (this.isEnded) return;
     try {
       const { route, wire } = this.arrive();
       this.#serverWire = wire;
       const { maxMessageBytes } = this.endpoint!.options;
-      const request = wire.request.decode(arrived(bytes, this.link.options.compression, maxMessageBytes));
+      this.requestCompressed = sentRequest.compression !== 'identity';
+      const request = wire.request.decode(arrived(sentRequest, maxMessageBytes));
       route.unary(this, request);
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
@@ -46,17 +47,15 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
   }
 
   sendHeader(header: Metadata): void {
+    this.headerSent = true;
     this.#header ??= header.clone();
   }
 
   reply(message: unknown): void {
     if (this.isEnded) return;
     try {
-      const bytes = this.#serverWire!.reply.encode(message);
-      const { compression } = this.endpoint!.options;
-      this.#reply = this.call.wire.reply.decode(
-        arrived(bytes, compression, this.link.options.maxMessageBytes),
-      );
+      const reply = sent(this.#serverWire!.reply, message, this.compression);
+      this.#reply = this.call.wire.reply.decode(arrived(reply, this.link.options.maxMessageBytes));
     } catch (reason) {
       return this.fail(RpcError.from(reason, Status.INTERNAL));
     }

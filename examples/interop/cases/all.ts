@@ -1,7 +1,7 @@
 import type { Case } from './case.js';
 import {
+  clientCompressedStreaming,
   clientCompressedUnary,
-  perMessageCompression,
   serverCompressedStreaming,
   serverCompressedUnary,
 } from './compression.js';
@@ -34,7 +34,7 @@ export const cases: Readonly<Record<string, Case>> = {
   empty_stream: emptyStream,
   client_compressed_unary: clientCompressedUnary,
   server_compressed_unary: serverCompressedUnary,
-  client_compressed_streaming: perMessageCompression,
+  client_compressed_streaming: clientCompressedStreaming,
   server_compressed_streaming: serverCompressedStreaming,
   // Not in the description: compressed requests for servers that cannot see whether they were.
   compressed_large_unary: compressedLargeUnary,

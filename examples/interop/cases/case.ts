@@ -5,7 +5,7 @@ import type { TestService, UnimplementedService } from '../gen/grpc/testing/test
 /** The server under test, as cases call it. */
 export type Peer = {
   readonly test: ServiceClient<(typeof TestService)['methods']>;
-  /** The same service through a client that compresses its requests: compression is set per client. */
+  /** The same service, for calls that ask for compression: not every transport has it in every client. */
   readonly compressing: ServiceClient<(typeof TestService)['methods']>;
   readonly unimplemented: ServiceClient<(typeof UnimplementedService)['methods']>;
 };
@@ -21,6 +21,8 @@ export const notPossible = (error: unknown): string | undefined =>
   error instanceof RpcError && error.code === Status.UNIMPLEMENTED && error.details.startsWith(NOT_POSSIBLE)
     ? error.details
     : undefined;
+
+export const GZIP = { compression: 'gzip' } as const;
 
 export const zeros = (sizeBytes: number) => ({ body: Buffer.alloc(sizeBytes) });
 

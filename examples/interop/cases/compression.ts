@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { Status } from 'lictor';
-import { type Case, collect, failsWith } from './case.js';
+import { Status, uncompressed } from 'lictor';
+import { type Case, collect, failsWith, GZIP, stream, zeros } from './case.js';
 import { checkLarge, large } from './unary.js';
 
 const YES = { value: true };
@@ -10,14 +10,19 @@ const UNSEEN = 'whether a reply was compressed does not show to the client';
 export const clientCompressedUnary: Case = async ({ test, compressing }) => {
   // The probe: a server that can see it refuses a request that only says it is compressed.
   await failsWith(Status.INVALID_ARGUMENT, test.unaryCall({ ...large, expectCompressed: YES }));
-  checkLarge(await compressing.unaryCall({ ...large, expectCompressed: YES }));
+  checkLarge(await compressing.unaryCall({ ...large, expectCompressed: YES }, GZIP));
   checkLarge(await test.unaryCall({ ...large, expectCompressed: NO }));
   return undefined;
 };
 
-/** Listed so that it is reported: one stream with a compressed and an uncompressed request is more than the API has. */
-export const perMessageCompression: Case = async () => {
-  throw new Error('a client compresses all of its requests or none');
+export const clientCompressedStreaming: Case = async ({ test, compressing }) => {
+  const compressed = { payload: zeros(27_182), expectCompressed: YES };
+  await failsWith(Status.INVALID_ARGUMENT, test.streamingInputCall(stream(compressed)));
+  const plain = uncompressed({ payload: zeros(45_904), expectCompressed: NO });
+  assert.deepEqual(await compressing.streamingInputCall(stream(compressed, plain), GZIP), {
+    aggregatedPayloadSize: 73_086,
+  });
+  return undefined;
 };
 
 export const serverCompressedUnary: Case = async ({ test }) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Case, collect, type Peer, stream, zeros } from './case.js';
+import type { CallOptions } from 'lictor';
+import { type Case, collect, GZIP, type Peer, stream, zeros } from './case.js';
 
 const REQUEST_SIZES = [27_182, 8, 1_828, 45_904];
 const REPLY_SIZES = [31_415, 9, 2_653, 58_979];
@@ -8,16 +9,16 @@ const sizes = (replies: readonly { payload: { body: Uint8Array } | null }[]) =>
   replies.map(({ payload }) => payload?.body.length);
 
 const clientStreamingThrough =
-  (choose: (peer: Peer) => Peer['test']): Case =>
+  (choose: (peer: Peer) => Peer['test'], options: CallOptions = {}): Case =>
   async (peer) => {
     const requests = REQUEST_SIZES.map((size) => ({ payload: zeros(size) }));
-    const reply = await choose(peer).streamingInputCall(stream(...requests));
+    const reply = await choose(peer).streamingInputCall(stream(...requests), options);
     assert.equal(reply.aggregatedPayloadSize, 74_922);
     return undefined;
   };
 
 export const clientStreaming = clientStreamingThrough(({ test }) => test);
-export const compressedClientStreaming = clientStreamingThrough(({ compressing }) => compressing);
+export const compressedClientStreaming = clientStreamingThrough(({ compressing }) => compressing, GZIP);
 
 export const serverStreaming: Case = async ({ test }) => {
   const replies = await collect(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Case, type Peer, zeros } from './case.js';
+import type { CallOptions } from 'lictor';
+import { type Case, GZIP, type Peer, zeros } from './case.js';
 
 const REQUEST_BYTES = 271_828;
 const REPLY_BYTES = 314_159;
@@ -18,11 +19,11 @@ export const emptyUnary: Case = async ({ test }) => {
 };
 
 const largeThrough =
-  (choose: (peer: Peer) => Peer['test']): Case =>
+  (choose: (peer: Peer) => Peer['test'], options: CallOptions = {}): Case =>
   async (peer) => {
-    checkLarge(await choose(peer).unaryCall(large));
+    checkLarge(await choose(peer).unaryCall(large, options));
     return undefined;
   };
 
 export const largeUnary = largeThrough(({ test }) => test);
-export const compressedLargeUnary = largeThrough(({ compressing }) => compressing);
+export const compressedLargeUnary = largeThrough(({ compressing }) => compressing, GZIP);

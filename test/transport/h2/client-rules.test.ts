@@ -44,6 +44,20 @@ describe('answers to a client', () => {
       head(1, 'grpc-encoding', 'identity'),
       data(1, message('x', 1), 0),
     ],
+    [
+      'more than its content-length',
+      Status.INTERNAL,
+      head(1, 'content-length', '5'),
+      data(1, message('x'), 0),
+    ],
+    [
+      'less than its content-length',
+      Status.INTERNAL,
+      head(1, 'content-length', '9'),
+      data(1, message('x'), 0),
+      trailers(1),
+    ],
+    ['a content-length that is none', Status.INTERNAL, head(1, 'content-length', '-1')],
     ['a reply over the limit', Status.RESOURCE_EXHAUSTED, head(1), data(1, message('', 0, 5_000_000), 0)],
     ['a reset', Status.CANCELLED, reset(1)],
     ['a refusal', Status.UNAVAILABLE, reset(1, ErrorCode.REFUSED_STREAM)],
@@ -76,6 +90,22 @@ describe('answers to a client', () => {
       peer.socket.destroy();
     });
   }
+
+  it('a reply of its content-length is taken, and one of another length is reset', async () => {
+    const peer = clientSide();
+    await peer.receive(SETTINGS);
+    const [good, bad] = [peer.call(), peer.call()];
+    await peer.receive(head(1, 'content-length', '7'), data(1, message('hi'), 0), trailers(1));
+    assert.equal(String(good.outcomes[0]?.reply), 'hi');
+    await peer.receive(head(3, 'content-length', '6'), data(3, message('hi'), 0), trailers(3));
+    assert.match(String(bad.outcomes[0]?.error?.message), /content-length/);
+    const resets = peer.sent(3);
+    assert.deepEqual(
+      resets.map(({ id, payload }) => [id, payload.readUInt32BE(0)]),
+      [[3, ErrorCode.PROTOCOL_ERROR]],
+    );
+    peer.socket.destroy();
+  });
 
   it('1xx answers, padding, empty DATA and any split come before the reply', async () => {
     const bytes = message('in pieces');

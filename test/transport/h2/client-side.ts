@@ -1,5 +1,6 @@
 import type { RpcError } from 'lictor';
 import { ClientConnection, type ClientConnectionEvents } from '../../../transport/h2/client-connection.js';
+import { PingPace } from '../../../transport/h2/keepalive.js';
 import type { Cancellable, OutgoingCall, UnaryCall } from '../../../transport/transport.js';
 import type { WireMethod } from '../../../transport/wire-method.js';
 import { FakeSocket, turn } from './fake-socket.js';
@@ -26,7 +27,7 @@ export type ClientSide = {
   stream(requests: AsyncIterable<unknown>): ReturnType<ClientConnection['stream']>;
 };
 
-export function clientSide(options: { maxMessageBytes?: number } = {}): ClientSide {
+export function clientSide(options: { maxMessageBytes?: number; pace?: PingPace } = {}): ClientSide {
   const socket = new FakeSocket();
   const events: ClientSide['events'] = { ready: 0, leaving: 0, room: 0, closed: [] };
   const on: ClientConnectionEvents = {
@@ -45,6 +46,7 @@ export function clientSide(options: { maxMessageBytes?: number } = {}): ClientSi
       compression: 'identity',
       onReachable() {},
     },
+    options.pace ?? new PingPace(),
     on,
   );
   const outgoing = (deadline?: number): OutgoingCall => ({ wire, metadata: undefined, deadline });

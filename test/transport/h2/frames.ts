@@ -1,5 +1,6 @@
 import { encodeStateless } from '../../../transport/h2/hpack-encoder.js';
 import {
+  ACK,
   DATA,
   END_HEADERS,
   END_STREAM,
@@ -47,6 +48,7 @@ export const settings = (...pairs: [id: number, value: number][]): Buffer =>
       pairs.map(([id, value]) => Buffer.concat([Buffer.from([id >> 8, id & 255]), uint32(value)])),
     ),
   );
+export const settingsAck: Buffer = frame(SETTINGS, ACK, 0);
 export const hello = (...pairs: [id: number, value: number][]): Buffer =>
   Buffer.concat([PREFACE, settings(...pairs)]);
 export const windowUpdate = (id: number, increment: number): Buffer =>

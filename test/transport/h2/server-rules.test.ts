@@ -16,6 +16,7 @@ import {
   requestFields,
   reset,
   settings,
+  settingsAck,
   uint32,
   windowUpdate,
 } from './frames.js';
@@ -23,7 +24,7 @@ import { serverSide } from './server-side.js';
 
 const { PROTOCOL_ERROR, FRAME_SIZE_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, ENHANCE_YOUR_CALM } = ErrorCode;
 const nothing = Buffer.alloc(0);
-const SETTINGS = settings();
+const SETTINGS = Buffer.concat([settings(), settingsAck]);
 const status = (fields: string[]) => fields[fields.lastIndexOf('grpc-status') + 1];
 
 describe('frames that end the connection', () => {
@@ -183,6 +184,8 @@ describe('frames that end their stream', () => {
     ['connection', requestFields('/t/Echo', 'connection', 'close')],
     ['te that is not trailers', requestFields('/t/Echo', 'te', 'gzip')],
     ['a grpc-timeout that is none', requestFields('/t/Echo', 'grpc-timeout', '1x')],
+    ['a content-length that is none', requestFields('/t/Echo', 'content-length', '7x')],
+    ['two lengths', requestFields('/t/Echo', 'content-length', '7', 'content-length', '8')],
   ];
   for (const [name, fields] of malformed) {
     it(`a request with ${name} is malformed`, async () => {
@@ -193,6 +196,50 @@ describe('frames that end their stream', () => {
       assert.equal(peer.handled.unary.length, 1);
     });
   }
+
+  describe('content-length (8.1.1)', () => {
+    const body = message('hi');
+    const asJson = (fields: string[]) =>
+      fields.map((one) => (one === 'application/grpc+raw' ? 'application/json' : one));
+    const sent = (fields: string[], length: number, ...rest: Buffer[]) =>
+      Buffer.concat([headers(1, [...fields, 'content-length', String(length)]), ...rest]);
+    const chat = requestFields('/t/Chat');
+    const unary = requestFields('/t/Echo');
+    const wrong: [name: string, bytes: Buffer][] = [
+      ['DATA beyond it', sent(unary, body.length - 1, data(1, body, 0))],
+      ['an end before it', sent(unary, body.length + 1, data(1, body))],
+      ['an end before it, by an empty DATA', sent(unary, 9, data(1, body, 0), data(1, nothing))],
+      ['an end before it, by trailers', sent(chat, 9, data(1, body, 0), headers(1, ['x', 'y'], 5))],
+      ['an end before it, with the header', headers(1, [...unary, 'content-length', '7'], 5)],
+      ['DATA beyond it, in the Connect protocol', sent(asJson(unary), 1, data(1, body, 0))],
+      ['an end before it, in the Connect protocol', sent(asJson(unary), 8, data(1, body))],
+    ];
+    for (const [name, bytes] of wrong) {
+      it(`${name} is malformed`, async () => {
+        const peer = serverSide();
+        await peer.receive(SETTINGS, bytes, call(3));
+        assert.equal(peer.answer(1).reset, PROTOCOL_ERROR);
+        assert.equal(status(peer.answer(3).fields), '0');
+        assert.equal(peer.handled.unary.length, 1);
+        assert.equal(peer.handled.ended, 0);
+        assert.equal(peer.budget.bytes, 0);
+      });
+    }
+
+    it('the sum of DATA without its padding is right', async () => {
+      const peer = serverSide();
+      const padded = Buffer.concat([Buffer.from([3]), body.subarray(2), Buffer.alloc(3)]);
+      await peer.receive(SETTINGS, sent(unary, 7, data(1, body.subarray(0, 2), 0), data(1, padded, 9)));
+      assert.equal(status(peer.answer(1).fields), '0');
+    });
+
+    it('such requests without end are given up like resets', async () => {
+      const peer = serverSide();
+      const bad = (id: number) => headers(id, [...unary, 'content-length', '7'], 5);
+      await peer.receive(SETTINGS, Buffer.concat(Array.from({ length: 3_000 }, (_, i) => bad(2 * i + 1))));
+      assert.equal(peer.error, ENHANCE_YOUR_CALM);
+    });
+  });
 
   it('a message over the limit is refused by its announced length', async () => {
     const peer = serverSide({ maxMessageBytes: 1_000 });
@@ -349,7 +396,13 @@ describe('what a client does not take', () => {
 
   it('a unary call without a deadline is given up after a minute without its request, or of an untaken reply', async () => {
     const peer = serverSide();
-    await peer.receive(settings([4, 100]), call(1, '', '/t/Big'), request(3), call(5, '', '/t/Hang'));
+    await peer.receive(
+      settings([4, 100]),
+      settingsAck,
+      call(1, '', '/t/Big'),
+      request(3),
+      call(5, '', '/t/Hang'),
+    );
     const now = performance.now();
     for (let s = 0; s < 75; s += 1) peer.connection.onTick(now + s * 1_000);
     await turn();
@@ -449,6 +502,21 @@ describe('limits in time', () => {
     peer.connection.onTick(performance.now() + 5_001);
     await turn();
     assert.equal(peer.error, ErrorCode.SETTINGS_TIMEOUT);
+  });
+
+  it('their acknowledgement of ours has ten', async () => {
+    const peer = serverSide();
+    const start = performance.now();
+    await peer.receive(settings(), call(1));
+    peer.connection.onTick(start + 9_000);
+    assert.equal(peer.connection.isClosed, false);
+    peer.connection.onTick(start + 11_000);
+    await turn();
+    assert.equal(peer.error, ErrorCode.SETTINGS_TIMEOUT);
+    const other = serverSide();
+    await other.receive(settings(), settingsAck);
+    other.connection.onTick(performance.now() + 60_000);
+    assert.equal(other.connection.isClosed, false);
   });
 
   it('a connection without calls is ended after five minutes, in two steps', async () => {
