@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Client, type Engine, RpcError, Status, silentLogger } from 'lictor';
+import { Client, type Engine, Status, silentLogger } from 'lictor';
 import { TestService } from '../../examples/interop/gen/grpc/testing/test.js';
 import { H2Connection } from '../../transport/h2/client.js';
 import { h2 } from '../../transport/h2/engine.js';
@@ -47,10 +47,7 @@ describe('keepalive with a server of gRPC’s core, which takes a ping every fiv
   test('a client without patience is sent away, and has learnt from it', async () => {
     const pace = new PingPace();
     Object.assign(pace, { quickMs: QUICK_MS, patientMs: 0, timeoutMs: TIMEOUT_MS });
-    await assert.rejects(silentCall(pace), (error) => {
-      assert.ok(error instanceof RpcError);
-      return error.code === Status.UNAVAILABLE;
-    });
+    await assert.rejects(silentCall(pace), { code: Status.UNAVAILABLE });
     assert.equal(pace.quickMs, 2 * QUICK_MS);
   });
 });
