@@ -5,7 +5,7 @@ import type { Budget } from './budget.js';
 /** gRPC: one byte of flags, four of length. */
 export const PREFIX_BYTES = 5;
 const FIRST_BYTES = 64;
-/** How many times what has come is made room for, as far as it was announced. */
+/** How many times what has come is made room for; or twice as many times, when that is all. */
 const GROWTH = 8;
 const NOTHING = Buffer.alloc(0);
 
@@ -67,7 +67,8 @@ export class PartialMessage {
   }
 
   #grow(needed: number): void {
-    const size = Math.min(Math.max(needed * GROWTH, FIRST_BYTES), this.#length);
+    const isNear = this.#length <= needed * GROWTH * 2;
+    const size = isNear ? this.#length : Math.min(Math.max(needed * GROWTH, FIRST_BYTES), this.#length);
     if (!this.#budget.take(size - this.#bytes.length)) throw overBudget();
     const grown = Buffer.allocUnsafe(size);
     this.#bytes.copy(grown, 0, 0, this.#filled);
