@@ -5,8 +5,9 @@ import { ConnectCall } from '../connect/call.js';
 import type { RequestHead } from '../connect/request-head.js';
 import { ReceiveWindow } from './flow-control.js';
 import type { ServerOwner } from './owner.js';
+import { overBudget } from './partial-message.js';
 import { ErrorCode } from './protocol.js';
-import { type Fields, GrpcStream, overBudget, STUCK_TICKS } from './stream.js';
+import { type Fields, GrpcStream, STUCK_TICKS } from './stream.js';
 
 /** Some clients see an early answer only when they may send on for a while; a reset would take it from them. */
 const LINGER_MS = 1_000;

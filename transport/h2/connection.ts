@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { RpcError, textOf } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { Budget } from './budget.js';
-import { ReceiveWindow, SendWindow } from './flow-control.js';
+import { ReceiveWindow } from './flow-control.js';
 import { type FrameHandler, FrameReader } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
 import { HpackDecoder } from './hpack-decoder.js';
@@ -42,6 +42,7 @@ import {
   WINDOW_UPDATE,
 } from './protocol.js';
 import { Rate } from './rate.js';
+import { Sending } from './sending.js';
 import type { Fields, GrpcStream } from './stream.js';
 import { StreamTable } from './stream-table.js';
 
@@ -63,8 +64,6 @@ const LINGER_MS = 1_000;
 const FRAME_TIMEOUT_MS = 10_000;
 /** From our SETTINGS to their acknowledgement. */
 export const SETTINGS_ACK_TIMEOUT_MS = 10_000;
-/** Above this the socket has enough to do, and DATA waits for it to drain. */
-const SOCKET_HIGH_WATER_BYTES = 1_048_576;
 
 /** What a client's and a server's end of a connection have in common (RFC 9113). */
 export abstract class Http2Connection implements FrameHandler, StreamOwner {
@@ -81,9 +80,8 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   protected peerWelcomesPings = false;
   readonly #reader = new FrameReader(this);
   readonly #decoder: HpackDecoder;
-  readonly #sendWindow = new SendWindow(DEFAULT_WINDOW);
   readonly #receiveWindow: ReceiveWindow;
-  readonly #sending = new Set<Sender>(); // With something queued that the stream's own window lets through.
+  readonly #sending: Sending;
   readonly #controlRate = new Rate('control frames', 100, 200);
   readonly #updateRate = new Rate('window updates', 1_000, 10_000);
   #sawSettings = false;
@@ -106,11 +104,17 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.limits = limits;
     this.output = new Output(socket, this);
     this.writer = new FrameWriter(this.output);
+    this.#sending = new Sending(this.writer, this.output, () => {
+      this.#updateRate.earn(4);
+      this.#controlRate.earn(1);
+    });
     this.#decoder = new HpackDecoder({ maxListBytes: limits.maxHeaderListBytes });
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
     socket.setNoDelay(true);
     socket.on('data', this.#onChunk);
-    socket.on('drain', () => this.#sendQueued());
+    socket.on('drain', () => {
+      if (!this.#closed) this.#sending.send();
+    });
     socket.on('error', (error) => this.lost(error));
     socket.on('close', () => this.lost(undefined));
     socket.on('end', () => this.lost(undefined));
@@ -234,12 +238,12 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     const error = new RpcError(Status.UNAVAILABLE, why, { cause: reason });
     const streams = [...this.streams.values()];
     this.streams.clear();
-    this.#sending.clear();
     this.budget.countStreams(-streams.length);
     // First, so that those whose calls now fail do not try this connection again.
     this.onClosed(error);
     for (const stream of streams) {
       stream.localEnded = stream.remoteEnded = true;
+      this.#sending.remove(stream);
       stream.release();
       stream.onLost(error);
     }
@@ -377,19 +381,19 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.#updateRate.count();
     if (streamId === 0) {
       if (increment === 0) throw protocolError('WINDOW_UPDATE of 0');
-      if (!this.#sendWindow.add(increment)) {
+      if (!this.#sending.add(increment)) {
         throw new ConnectionError(
           ErrorCode.FLOW_CONTROL_ERROR,
           'the window of the connection is over 2^31-1',
         );
       }
-      return this.#sendQueued();
+      return this.#sending.send();
     }
     const stream = this.streams.get(streamId);
     if (!stream) return this.#unknownStream(streamId, 'WINDOW_UPDATE');
     if (increment === 0) throw protocolError('WINDOW_UPDATE of 0'); // 6.9 allows a stream error; this is a broken peer.
     stream.onWindowUpdate(increment);
-    this.#sendQueued();
+    this.#sending.send();
   }
 
   #onResetFrame(streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -430,7 +434,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     if (change !== 0) for (const stream of this.streams.values()) stream.onWindowUpdate(change);
     this.writer.settingsAck();
     this.onSettings();
-    this.#sendQueued();
+    this.#sending.send();
   }
 
   #set(id: number, value: number): void {
@@ -471,46 +475,21 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
 
   // --- sending messages
 
-  /** Whether a message may go out now, whole. If so, its bytes are spent. */
   takes(stream: Sender, bytes: number): boolean {
-    if (
-      bytes > this.writer.maxFrameBytes ||
-      bytes > stream.sendWindow.available ||
-      bytes > this.#sendWindow.available
-    ) {
-      return false;
-    }
-    if (this.#sending.size > 0 || this.output.pendingBytes > SOCKET_HIGH_WATER_BYTES) return false;
-    this.spend(stream, bytes);
-    return true;
+    return this.#sending.takes(stream, bytes);
   }
 
   spend(stream: Sender, bytes: number): void {
-    stream.sendWindow.take(bytes);
-    this.#sendWindow.take(bytes);
-    this.#updateRate.earn(4);
-    this.#controlRate.earn(1);
+    this.#sending.spend(stream, bytes);
   }
 
-  /** Streams with something queued take turns, a frame each, so that a large message does not hold up small ones. */
   enqueue(stream: Sender): void {
-    this.#sending.add(stream);
-    this.#sendQueued();
-  }
-
-  #sendQueued(): void {
-    for (const stream of this.#sending) {
-      const room = Math.min(this.writer.maxFrameBytes, this.#sendWindow.available);
-      if (room <= 0 || this.output.pendingBytes > SOCKET_HIGH_WATER_BYTES) return;
-      // Its next turn is behind all others, also when the windows or the socket end this round early.
-      this.#sending.delete(stream);
-      if (stream.sendQueued(room)) this.#sending.add(stream);
-    }
+    this.#sending.enqueue(stream);
   }
 
   /** The stream is closed (5.1). */
   forget(stream: Sender): void {
-    this.#sending.delete(stream);
+    this.#sending.remove(stream);
     if (!this.streams.delete(stream.id)) return;
     stream.release();
     this.budget.countStreams(-1);

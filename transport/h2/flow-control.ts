@@ -28,6 +28,7 @@ export class ReceiveWindow {
   readonly #size: number;
   #available: number;
   #unreturned = 0;
+  #ahead = 0; // Bytes that the peer was let send above the window's size, to be taken off what is returned later.
 
   constructor(size: number) {
     this.#size = size;
@@ -43,10 +44,23 @@ export class ReceiveWindow {
 
   /** Bytes that have been taken from the buffer. Returns the WINDOW_UPDATE that is due, or 0. */
   consumed(bytes: number): number {
-    this.#unreturned += bytes;
+    const paid = Math.min(this.#ahead, bytes);
+    this.#ahead -= paid;
+    this.#unreturned += bytes - paid;
     if (this.#unreturned < this.#size >> 1) return 0;
     const increment = this.#unreturned;
     this.#unreturned = 0;
+    this.#available += increment;
+    return increment;
+  }
+
+  /** Lets the peer send so many bytes, also when the window is smaller. Returns the WINDOW_UPDATE that is due, or 0. */
+  ensure(bytes: number): number {
+    const increment = bytes - this.#available;
+    if (increment <= 0) return 0;
+    const returned = Math.min(increment, this.#unreturned);
+    this.#unreturned -= returned;
+    this.#ahead += increment - returned;
     this.#available += increment;
     return increment;
   }

@@ -1,20 +1,22 @@
 import type { Socket } from 'node:net';
 
 const CHUNK_BYTES = 65_536;
-/** The first chunk is smaller: many connections hardly ever say anything. */
-const FIRST_CHUNK_BYTES = 16_384;
+/** A connection with less to say in a turn does not keep a chunk: there may be many of them. Comes from Node's pool. */
+const SMALL_CHUNK_BYTES = 1_024;
+const NOTHING = Buffer.alloc(0);
 /** From this size on a payload goes to the socket as it is; below it is cheaper to copy it beside its neighbours. */
 const COPY_BELOW = 8_192;
 
 /**
  * What is to be written to a socket, gathered over one turn of the event loop, so that many small frames are one
- * write. Frames are laid one after another in a chunk that is left to the socket and replaced when it is full.
+ * write. Frames are laid one after another in a chunk that is left to the socket and replaced when it is full; its size
+ * follows from what was said before in the turn.
  */
 export class Output {
   readonly #socket: Socket;
   readonly #parts: Buffer[] = []; // Finished, in order, before what is in the chunk.
   #partBytes = 0;
-  #chunk: Buffer = Buffer.allocUnsafeSlow(FIRST_CHUNK_BYTES);
+  #chunk: Buffer = NOTHING;
   #from = 0; // In the chunk: what the socket has not been given yet starts here,
   #to = 0; // and ends here.
   #scheduled = false;
@@ -38,7 +40,7 @@ export class Output {
 
   /** Makes room for so many bytes (at most 16 KiB) in `chunk`, at the offset returned. Fill it before asking again. */
   reserve(bytes: number): number {
-    if (this.#to + bytes > this.#chunk.length) this.#replaceChunk();
+    if (this.#to + bytes > this.#chunk.length) this.#replaceChunk(bytes);
     const offset = this.#to;
     this.#to += bytes;
     if (!this.#scheduled) this.#schedule();
@@ -72,6 +74,10 @@ export class Output {
       for (const part of parts) this.#socket.write(part);
       if (parts.length > 1) this.#socket.uncork();
     }
+    if (this.#partBytes <= SMALL_CHUNK_BYTES) {
+      this.#chunk = NOTHING;
+      this.#from = this.#to = 0;
+    }
     parts.length = 0;
     this.#partBytes = 0;
   };
@@ -95,9 +101,10 @@ export class Output {
     this.#partBytes += part.length;
   }
 
-  #replaceChunk(): void {
+  #replaceChunk(bytes: number): void {
     this.#cut();
-    this.#chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const likely = Math.min(this.#partBytes * 4, CHUNK_BYTES);
+    this.#chunk = Buffer.allocUnsafe(Math.max(SMALL_CHUNK_BYTES, likely, bytes));
     this.#from = this.#to = 0;
   }
 }

@@ -10,6 +10,10 @@ import type { FrameWriter } from './frame-writer.js';
 export interface Sender {
   readonly id: number;
   readonly sendWindow: SendWindow;
+  /** Whether it waits for its turn; and its neighbours, for the connection to set. */
+  isSending: boolean;
+  sendsAfter: Sender | undefined;
+  sendsBefore: Sender | undefined;
   /** Sends one DATA frame of what is queued, of at most so many bytes. False when there is no more to send now. */
   sendQueued(maxBytes: number): boolean;
   /** Gives back what the stream holds. */

@@ -2,11 +2,11 @@ import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { ContentLength } from './content-length.js';
 import { ReceiveWindow, SendWindow } from './flow-control.js';
-import { writeMessagePrefix } from './frame-writer.js';
-import type { StreamOwner } from './owner.js';
+import type { Sender, StreamOwner } from './owner.js';
+import { messageLength, overBudget, PartialMessage, PREFIX_BYTES } from './partial-message.js';
 import { ConnectionError, ErrorCode } from './protocol.js';
+import { SendQueue } from './send-queue.js';
 
-const PREFIX_BYTES = 5;
 /** A writer waits while more than this is queued for its stream. */
 const MAX_QUEUED_BYTES = 65_536;
 
@@ -20,7 +20,7 @@ export type Fields = readonly string[];
  * One stream of HTTP/2 (RFC 9113, 5) that carries gRPC messages: a prefix of five bytes, then the message, over any
  * number of DATA frames. What the messages mean is for those who extend it.
  */
-export abstract class GrpcStream {
+export abstract class GrpcStream implements Sender {
   readonly id: number;
   readonly sendWindow: SendWindow;
   protected readonly connection: StreamOwner;
@@ -28,18 +28,15 @@ export abstract class GrpcStream {
   readonly #receiveWindow: ReceiveWindow;
   #held = 0; // Bytes received that the reader has not made room for.
 
-  // Outgoing: what the windows have not let through yet.
-  #queue: Buffer[] = [];
-  #queueOffset = 0; // Of the first in the queue, what has been sent.
-  #queuedBytes = 0;
-  #leftOfMessage = 0; // Of the message that has been sent in part, what has not.
+  #queue: SendQueue | undefined; // Outgoing messages that had to wait.
   #endsAfterQueue = false;
   #wakeWriter: (() => void) | undefined;
+  #partial: PartialMessage | undefined; // The incoming message that has begun and not ended.
 
-  // Incoming: the message that has begun and not ended.
-  #partial: Buffer | undefined;
-  #filled = 0;
-  #total = 0; // With its prefix, as far as that is known.
+  /** Its place among the streams that wait to send. */
+  isSending = false;
+  sendsAfter: Sender | undefined;
+  sendsBefore: Sender | undefined;
 
   /** 5.1: half-closed (local), half-closed (remote); both is closed. */
   localEnded = false;
@@ -75,7 +72,7 @@ export abstract class GrpcStream {
 
   /** Bytes that wait for the windows. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#queue?.bytes ?? 0;
   }
 
   // --- incoming
@@ -111,7 +108,7 @@ export abstract class GrpcStream {
 
   /** Whether a message has begun and not ended. */
   protected get isMidMessage(): boolean {
-    return this.#filled > 0;
+    return this.#partial !== undefined;
   }
 
   protected readerHasRoom(): void {
@@ -121,71 +118,33 @@ export abstract class GrpcStream {
   #credit(bytes: number): void {
     this.#held += bytes;
     if (!this.hasRoom || this.remoteEnded) return;
-    const increment = this.#receiveWindow.consumed(this.#held);
+    let increment = this.#receiveWindow.consumed(this.#held);
     this.#held = 0;
+    // A large message does not wait for its window again and again: there is room for it already.
+    if (this.#partial) increment += this.#receiveWindow.ensure(this.#partial.room);
     if (increment > 0) this.connection.writer.windowUpdate(this.id, increment);
   }
 
   #cut(buffer: Buffer, start: number, end: number): void {
-    let offset = start;
-    if (this.#filled > 0) offset = this.#complete(buffer, start, end);
+    let offset = this.#partial ? this.#complete(this.#partial, buffer, start, end) : start;
     while (end - offset >= PREFIX_BYTES && !this.isClosed) {
-      const length = this.#messageLength(buffer, offset);
-      const next = offset + PREFIX_BYTES + length;
+      const next = offset + PREFIX_BYTES + messageLength(buffer, offset, this.#maxMessageBytes);
       if (next > end) break;
       this.onMessage(buffer.subarray(offset + PREFIX_BYTES, next), buffer[offset] === 1);
       offset = next;
     }
     // What has just been read may have ended the call.
     if (offset === end || this.isClosed) return;
-    this.#total =
-      end - offset >= PREFIX_BYTES ? PREFIX_BYTES + this.#messageLength(buffer, offset) : PREFIX_BYTES;
-    this.#append(buffer, offset, end);
+    this.#partial = new PartialMessage(this.connection.budget, this.#maxMessageBytes);
+    this.#partial.take(buffer, offset, end);
   }
 
-  #complete(buffer: Buffer, start: number, end: number): number {
-    let offset = start;
-    if (this.#filled < PREFIX_BYTES) {
-      offset = Math.min(start + PREFIX_BYTES - this.#filled, end);
-      this.#append(buffer, start, offset);
-      if (this.#filled < PREFIX_BYTES) return offset;
-      this.#total = PREFIX_BYTES + this.#messageLength(this.#partial!, 0);
-    }
-    const total = this.#total;
-    const until = Math.min(offset + total - this.#filled, end);
-    this.#append(buffer, offset, until);
-    if (this.#filled < total) return until;
-    const message = this.#partial!;
+  #complete(partial: PartialMessage, buffer: Buffer, start: number, end: number): number {
+    const until = partial.take(buffer, start, end);
+    if (!partial.isWhole) return until;
     this.#partial = undefined;
-    this.#filled = 0;
-    this.connection.budget.giveBack(message.length);
-    this.onMessage(message.subarray(PREFIX_BYTES, total), message[0] === 1);
+    this.onMessage(partial.handOver(), partial.compressed);
     return until;
-  }
-
-  /** Grows with what has come, by doubling: the work is linear, and a claimed length allocates nothing. */
-  #append(buffer: Buffer, start: number, end: number): void {
-    const needed = this.#filled + end - start;
-    if (!this.#partial || this.#partial.length < needed) {
-      const size = Math.min(Math.max(needed * 2, 64), Math.max(needed, this.#total));
-      if (!this.connection.budget.take(size - (this.#partial?.length ?? 0))) throw overBudget();
-      const grown = Buffer.allocUnsafe(size);
-      this.#partial?.copy(grown, 0, 0, this.#filled);
-      this.#partial = grown;
-    }
-    buffer.copy(this.#partial, this.#filled, start, end);
-    this.#filled = needed;
-  }
-
-  #messageLength(buffer: Buffer, offset: number): number {
-    if (buffer[offset]! > 1)
-      throw new RpcError(Status.INTERNAL, `a message with flags ${buffer[offset]}, 0 or 1 is wanted`);
-    const length = buffer.readUInt32BE(offset + 1);
-    if (length <= this.#maxMessageBytes) return length;
-    throw new RpcError(
-      Status.RESOURCE_EXHAUSTED,
-      `message of ${length} bytes, at most ${this.#maxMessageBytes} are taken`,
-    );
   }
 
   // --- outgoing
@@ -193,21 +152,16 @@ export abstract class GrpcStream {
   /** Sends a message. A promise is returned when the writer should wait for the peer. */
   protected send(payload: Uint8Array, compressed: boolean, endStream: boolean): Promise<void> | undefined {
     const { connection } = this;
-    const bytes = payload.length + PREFIX_BYTES;
-    if (this.#queuedBytes === 0 && connection.takes(this, bytes)) {
+    if (this.queuedBytes === 0 && connection.takes(this, payload.length + PREFIX_BYTES)) {
       connection.writer.message(this.id, compressed, payload, endStream);
       if (endStream) this.localEnded = true;
       return undefined;
     }
-    if (!connection.budget.take(bytes)) throw overBudget();
-    const prefix = Buffer.allocUnsafe(PREFIX_BYTES);
-    writeMessagePrefix(prefix, 0, compressed, payload.length);
-    this.#queue.push(prefix);
-    if (payload.length > 0) this.#queue.push(Buffer.from(payload.buffer, payload.byteOffset, payload.length));
-    this.#queuedBytes += bytes;
+    this.#queue ??= new SendQueue(connection);
+    if (!this.#queue.add(payload, compressed)) throw overBudget();
     if (endStream) this.endAfterQueue();
     connection.enqueue(this);
-    if (this.#queuedBytes <= MAX_QUEUED_BYTES) return undefined;
+    if (this.queuedBytes <= MAX_QUEUED_BYTES) return undefined;
     return new Promise((resolve) => {
       this.#wakeWriter = resolve;
     });
@@ -215,7 +169,7 @@ export abstract class GrpcStream {
 
   /** Ends our side behind what is queued. */
   protected endAfterQueue(): void {
-    if (this.#queuedBytes > 0) {
+    if (this.queuedBytes > 0) {
       this.#endsAfterQueue = true;
       return;
     }
@@ -225,24 +179,11 @@ export abstract class GrpcStream {
 
   /** One DATA frame of what is queued, as far as the windows allow. False when nothing is left or possible. */
   sendQueued(maxBytes: number): boolean {
-    const first = this.#queue[0];
-    if (!first) return false;
-    const length = Math.min(first.length - this.#queueOffset, maxBytes, this.sendWindow.available);
-    if (length <= 0) return false;
-    const from = this.#queueOffset;
-    this.connection.writer.data(this.id, first, from, from + length, false);
-    this.connection.spend(this, length);
-    if (this.#leftOfMessage === 0) this.#leftOfMessage = PREFIX_BYTES + first.readUInt32BE(1);
-    this.#leftOfMessage -= length;
-    this.#queueOffset += length;
-    this.#queuedBytes -= length;
-    this.connection.budget.giveBack(length);
-    if (this.#queueOffset === first.length) {
-      this.#queue.shift();
-      this.#queueOffset = 0;
-    }
-    if (this.#queuedBytes <= MAX_QUEUED_BYTES) this.#wake();
-    if (this.#queuedBytes > 0) return true;
+    const sent = this.#queue?.writeFrame(this.id, Math.min(maxBytes, this.sendWindow.available)) ?? 0;
+    if (sent === 0) return false;
+    this.connection.spend(this, sent);
+    if (this.queuedBytes <= MAX_QUEUED_BYTES) this.#wake();
+    if (this.queuedBytes > 0) return true;
     if (this.#endsAfterQueue) {
       this.#endsAfterQueue = false;
       this.endAfterQueue();
@@ -252,18 +193,14 @@ export abstract class GrpcStream {
 
   /** Forgets what is queued. */
   protected dropQueue(): void {
-    if (this.#queuedBytes > 0) {
-      this.connection.budget.giveBack(this.#queuedBytes);
-      this.#queue = [];
-      this.#queuedBytes = this.#queueOffset = this.#leftOfMessage = 0;
-      this.#endsAfterQueue = false;
-    }
+    this.#queue?.drop();
+    this.#endsAfterQueue = false;
     this.#wake();
   }
 
   /** Forgets what is queued, so that a status can follow at once. False when a message has been sent in part. */
   protected dropUnsent(): boolean {
-    if (this.#leftOfMessage > 0) return false;
+    if (this.#queue?.isMidMessage) return false;
     this.dropQueue();
     return true;
   }
@@ -271,10 +208,8 @@ export abstract class GrpcStream {
   /** Gives back what the stream holds: its connection has forgotten it. */
   release(): void {
     this.dropQueue();
-    if (!this.#partial) return;
-    this.connection.budget.giveBack(this.#partial.length);
+    this.#partial?.release();
     this.#partial = undefined;
-    this.#filled = 0;
   }
 
   #wake(): void {
@@ -310,11 +245,8 @@ export abstract class GrpcStream {
         `the window of stream ${this.id} is over 2^31-1`,
       );
     }
-    if (this.#queuedBytes > 0) this.connection.enqueue(this);
+    if (this.queuedBytes > 0) this.connection.enqueue(this);
   }
 }
 
 export const cutShort = () => new RpcError(Status.INTERNAL, 'the stream ended inside a message');
-
-export const overBudget = () =>
-  new RpcError(Status.RESOURCE_EXHAUSTED, 'too many bytes of unfinished messages are held');
