@@ -5,7 +5,7 @@ import { checkServiceName } from '../../rpc/name.js';
 import { Status } from '../../rpc/status.js';
 import type { Node, NodeInit } from '../../selector/node.js';
 import { createListedNode, fromNodeData, MAX_NODES, toNodeData, uniqueNodes } from '../node-data.js';
-import type { KeyValue } from './listing.js';
+import type { KeyValue } from './kv.js';
 
 /**
  * The flags that Consul's Go API sets on keys of its locks and semaphores, and gorpc on its entries. Beyond what a
@@ -95,7 +95,7 @@ function networked(node: Node): Node {
 }
 
 /** Reads listing after listing of one folder. */
-export type EntryReader = (entries: readonly KeyValue[]) => readonly Node[];
+export type EntryReader = (entries: readonly Pick<KeyValue, 'key' | 'value'>[]) => readonly Node[];
 
 /**
  * Skips what is no entry, with one warning for each key and content however often it is listed, since anybody may

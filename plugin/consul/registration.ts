@@ -2,8 +2,8 @@ import { RpcError } from '../../rpc/error.js';
 import type { Logger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import type { Registration } from '../plugin.js';
-import type { ConsulClient } from './client.js';
 import { ENTRY_FLAGS } from './entry.js';
+import type { Kv } from './kv.js';
 import { systemClock } from './watch.js';
 
 const RETRY_MS = 200;
@@ -22,7 +22,8 @@ export type KeysToRegister = {
  * Nothing runs while they are registered.
  */
 export async function register(
-  client: ConsulClient,
+  kv: Kv,
+  agent: string,
   { keys, value, timeoutMs, logger }: KeysToRegister,
 ): Promise<Registration> {
   const deadline = AbortSignal.timeout(timeoutMs);
@@ -30,9 +31,9 @@ export async function register(
   const written: string[] = [];
   const results = await Promise.allSettled(
     keys.map(async (key) => {
-      await client.put(key, value, { flags: ENTRY_FLAGS });
+      await kv.put(key, value, { flags: ENTRY_FLAGS });
       written.push(key);
-      await untilVisible(client, key, value, deadline);
+      await untilVisible(kv, agent, key, value, deadline);
     }),
   );
   const failed = results.find((result) => result.status === 'rejected');
@@ -41,15 +42,15 @@ export async function register(
     const unsure = keys.filter((key) => !written.includes(key));
     const signal = AbortSignal.timeout(removeMs);
     await Promise.all([
-      removeKeys(client, written, removeMs, logger),
-      ...unsure.map((key) => client.delete(key, { signal }).catch(() => {})),
+      removeKeys(kv, written, removeMs, logger),
+      ...unsure.map((key) => kv.delete(key, { signal }).catch(() => {})),
     ]);
     throw failed.reason;
   }
   let removed: Promise<void> | undefined;
   return {
     [Symbol.asyncDispose]() {
-      removed ??= removeKeys(client, keys, removeMs, logger);
+      removed ??= removeKeys(kv, keys, removeMs, logger);
       return removed;
     },
   };
@@ -57,13 +58,14 @@ export async function register(
 
 /** Not a stale read: what the leader shows, every server will. */
 async function untilVisible(
-  client: ConsulClient,
+  kv: Kv,
+  agent: string,
   key: string,
   value: string,
   deadline: AbortSignal,
 ): Promise<void> {
   for (;;) {
-    const { entries } = await client.list(key);
+    const { entries } = await kv.list(key);
     if (entries.some((entry) => entry.key === key && entry.value.toString() === value)) return;
     if (deadline.aborted) break;
     await systemClock.sleep(RETRY_MS, deadline);
@@ -71,26 +73,22 @@ async function untilVisible(
   // A list that the token may not read looks empty.
   throw new RpcError(
     Status.PERMISSION_DENIED,
-    `consul at ${client.agent}: ${JSON.stringify(key)} was written but does not show; may the token read it ` +
+    `consul at ${agent}: ${JSON.stringify(key)} was written but does not show; may the token read it ` +
       `(key_prefix ${JSON.stringify(key)} { policy = "read" })?`,
     { maybeExecuted: false },
   );
 }
 
 /** Each key by its own name, never a folder. Does not reject: a server that stops cannot do more than warn. */
-async function removeKeys(
-  client: ConsulClient,
-  keys: readonly string[],
-  timeoutMs: number,
-  logger: Logger,
-): Promise<void> {
+async function removeKeys(kv: Kv, keys: readonly string[], timeoutMs: number, logger: Logger): Promise<void> {
   const deadline = AbortSignal.timeout(timeoutMs);
   await Promise.all(
     keys.map(async (key) => {
       let error: unknown;
       while (!deadline.aborted) {
         try {
-          return await client.delete(key, { signal: deadline });
+          await kv.delete(key, { signal: deadline });
+          return;
         } catch (reason) {
           error = deadline.aborted ? (error ?? reason) : reason;
           if (error instanceof RpcError && error.code !== Status.UNAVAILABLE) break;

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { parseAgentAddress } from '../../plugin/consul/agent-address.js';
 import { createConsulClient } from '../../plugin/consul/client.js';
+import { kvOf } from '../../plugin/consul/kv.js';
+import { fixedToken } from '../../plugin/consul/token.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import { closedPort } from '../consul/agent.js';
@@ -12,7 +14,7 @@ const TIME_LIMIT = { timeout: 10_000 };
 const TOKEN = 'b1gs3cr3t-7f6e-4c11-9d0a-0123456789ab';
 
 const clientOf = (address: string, timeoutMs = 60_000) =>
-  createConsulClient({ address: parseAgentAddress(address), token: TOKEN, timeoutMs });
+  kvOf(createConsulClient({ agents: [parseAgentAddress(address)], token: fixedToken(TOKEN), timeoutMs }));
 
 /** The failure of listing from a fake, which must hold no token however it is printed. */
 async function failureOfList(
@@ -58,11 +60,12 @@ test('a listing carries keys, bytes and an index of 64 bits', TIME_LIMIT, async 
   const listing = await clientOf(fake.address).list('Greeter/');
   assert.deepEqual(listing, {
     entries: [
-      { key: 'Greeter/a', value },
-      { key: 'Greeter/b', value: Buffer.alloc(0) },
+      { key: 'Greeter/a', value, session: undefined, modifyIndex: 0n },
+      { key: 'Greeter/b', value: Buffer.alloc(0), session: undefined, modifyIndex: 0n },
     ],
     index: 18446744073709551615n,
     knownLeader: true,
+    lastContactMs: 0,
   });
 });
 

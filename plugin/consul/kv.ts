@@ -1,0 +1,148 @@
+import type { Answer } from './answer.js';
+import type { ConsulClient } from './client.js';
+import { BadAnswer } from './guard.js';
+
+export interface KeyValue {
+  readonly key: string;
+  readonly value: Buffer;
+  /** The session that holds the key, if one does. */
+  readonly session: string | undefined;
+  /** For a check-and-set. */
+  readonly modifyIndex: bigint;
+}
+
+/** The keys under a prefix at one moment. A prefix without keys is an empty listing, not an error. */
+export interface Listing {
+  readonly entries: readonly KeyValue[];
+  readonly index: bigint | undefined;
+  readonly knownLeader: boolean;
+  readonly lastContactMs: number;
+}
+
+export type ReadOptions = {
+  since?: bigint | undefined;
+  waitMs?: number | undefined;
+  stale?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+};
+
+export type WriteOptions = {
+  /** An unsigned 64-bit number that Consul keeps beside the value. */
+  flags?: bigint | undefined;
+  /** Writes only when the key is still as it was at this index; 0 when there is none. */
+  cas?: bigint | undefined;
+  /** Writes only as the holder of the key: takes it, or has it already. */
+  acquire?: string | undefined;
+  signal?: AbortSignal | undefined;
+};
+
+/** The key-value store. */
+export function kvOf(client: ConsulClient) {
+  const read = (key: string, recurse: boolean, what: string, options: ReadOptions) =>
+    client.send({
+      method: 'GET',
+      path: '/kv/{key}',
+      params: { key },
+      ...(recurse ? { query: { recurse: 'true' } } : {}),
+      what,
+      permission: `${recurse ? 'key_prefix' : 'key'} ${JSON.stringify(key)} { policy = "read" }`,
+      mayBeAbsent: true,
+      ...options,
+      read: listingOf,
+    });
+  const write = async (key: string, body: string | Uint8Array, options: WriteOptions): Promise<boolean> => {
+    const { flags, cas, acquire, signal } = options;
+    const query: Record<string, string> = {};
+    if (flags !== undefined) query.flags = String(flags);
+    if (cas !== undefined) query.cas = String(cas);
+    if (acquire !== undefined) query.acquire = acquire;
+    return client.send({
+      method: 'PUT',
+      path: '/kv/{key}',
+      params: { key },
+      query,
+      body,
+      what: `write ${JSON.stringify(key)}`,
+      permission: permissionToWrite(key),
+      signal,
+      read: (answer) => yesOrNo(answer, 'written'),
+    });
+  };
+  return {
+    list: (prefix: string, options: ReadOptions = {}): Promise<Listing> =>
+      read(prefix, true, `list the keys under ${JSON.stringify(prefix)}`, options),
+
+    /** A listing of this one key, or of none. */
+    get: (key: string, options: ReadOptions = {}): Promise<Listing> =>
+      read(key, false, `read ${JSON.stringify(key)}`, options),
+
+    async put(key: string, value: string | Uint8Array, options: Omit<WriteOptions, 'cas' | 'acquire'> = {}) {
+      if (!(await write(key, value, options)))
+        throw new BadAnswer('the agent did not confirm that it has written');
+    },
+
+    /** False when the condition (`cas` or `acquire`) does not hold. */
+    putIf: write,
+
+    /** Deletes this one key; a key that is not there is no error. False when `cas` does not hold. */
+    delete: (key: string, { cas, signal }: { cas?: bigint; signal?: AbortSignal | undefined } = {}) =>
+      client.send({
+        method: 'DELETE',
+        path: '/kv/{key}',
+        params: { key },
+        ...(cas === undefined ? {} : { query: { cas: String(cas) } }),
+        what: `delete ${JSON.stringify(key)}`,
+        permission: permissionToWrite(key),
+        signal,
+        read: (answer) => {
+          const done = yesOrNo(answer, 'deleted');
+          if (!done && cas === undefined)
+            throw new BadAnswer('the agent did not confirm that it has deleted');
+          return done;
+        },
+      }),
+  };
+}
+
+export type Kv = ReturnType<typeof kvOf>;
+
+const permissionToWrite = (key: string) => `key ${JSON.stringify(key)} { policy = "write" }`;
+
+function yesOrNo(answer: Answer, done: string): boolean {
+  const text = answer.text.trim();
+  if (text === 'true') return true;
+  if (text === 'false') return false;
+  throw new BadAnswer(`the agent did not confirm that it has ${done}`);
+}
+
+function listingOf(answer: Answer): Listing {
+  const { status, index, knownLeader, lastContactMs } = answer;
+  // A proxy says 404 too, but it does not send an index.
+  if (status === 404 && index === undefined)
+    throw new BadAnswer('a 404 without X-Consul-Index; is this a Consul agent?');
+  return { entries: status === 404 ? [] : entriesOf(answer), index, knownLeader, lastContactMs };
+}
+
+function entriesOf(answer: Answer): KeyValue[] {
+  const list = answer.json();
+  if (!Array.isArray(list)) throw new BadAnswer('not a list of keys');
+  return list.map((item: unknown) => {
+    const {
+      Key: key,
+      Value: value,
+      Session: session,
+      ModifyIndex: modified,
+    } = (item ?? {}) as Record<string, unknown>;
+    if (typeof key !== 'string' || (typeof value !== 'string' && value !== null))
+      throw new BadAnswer('not a list of keys');
+    return {
+      key,
+      value: Buffer.from(value ?? '', 'base64'),
+      session: typeof session === 'string' && session !== '' ? session : undefined,
+      modifyIndex:
+        typeof modified === 'number' && Number.isSafeInteger(modified) && modified >= 0
+          ? BigInt(modified)
+          : 0n,
+    };
+  });
+}
