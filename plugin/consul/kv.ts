@@ -65,7 +65,7 @@ export function kvOf(client: ConsulClient) {
       what: `write ${JSON.stringify(key)}`,
       permission: permissionToWrite(key),
       signal,
-      read: (answer) => yesOrNo(answer, 'written'),
+      read: (answer) => yesOrNo(answer, 'written', cas !== undefined || acquire !== undefined),
     });
   };
   return {
@@ -77,8 +77,7 @@ export function kvOf(client: ConsulClient) {
       read(key, false, `read ${JSON.stringify(key)}`, options),
 
     async put(key: string, value: string | Uint8Array, options: Omit<WriteOptions, 'cas' | 'acquire'> = {}) {
-      if (!(await write(key, value, options)))
-        throw new BadAnswer('the agent did not confirm that it has written');
+      await write(key, value, options);
     },
 
     /** False when the condition (`cas` or `acquire`) does not hold. */
@@ -94,12 +93,7 @@ export function kvOf(client: ConsulClient) {
         what: `delete ${JSON.stringify(key)}`,
         permission: permissionToWrite(key),
         signal,
-        read: (answer) => {
-          const done = yesOrNo(answer, 'deleted');
-          if (!done && cas === undefined)
-            throw new BadAnswer('the agent did not confirm that it has deleted');
-          return done;
-        },
+        read: (answer) => yesOrNo(answer, 'deleted', cas !== undefined),
       }),
   };
 }
@@ -108,10 +102,11 @@ export type Kv = ReturnType<typeof kvOf>;
 
 const permissionToWrite = (key: string) => `key ${JSON.stringify(key)} { policy = "write" }`;
 
-function yesOrNo(answer: Answer, done: string): boolean {
+/** @param conditional whether `false` is an answer */
+function yesOrNo(answer: Answer, done: string, conditional: boolean): boolean {
   const text = answer.text.trim();
   if (text === 'true') return true;
-  if (text === 'false') return false;
+  if (text === 'false' && conditional) return false;
   throw new BadAnswer(`the agent did not confirm that it has ${done}`);
 }
 

@@ -300,11 +300,12 @@ test('the address of the agent is read strictly', () => {
     ['HTTPS://consul:443', 'https://consul:443'],
     ['[::1]:8500', '[::1]:8500'],
     ['[::1]', '[::1]:8500'],
+    ['unix:///tmp/c.sock', 'unix:///tmp/c.sock'],
   ];
   for (const [text, shown] of good) assert.equal(parseAgentAddress(text).text, shown);
   for (const text of [
     '',
-    'unix:///tmp/c.sock',
+    'unix://',
     'ftp://consul',
     'consul:0',
     'consul:99999',
