@@ -6,11 +6,12 @@ import type { ConnectOptions, OutgoingCall, UnaryCall } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { Budget } from './budget.js';
 import { ClientUnary } from './client-unary.js';
-import { Http2Connection, type Http2Limits, resetText, statusOfReset } from './connection.js';
+import { Http2Connection, type Http2Limits } from './connection.js';
 import { requestFields, timeoutText } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID, PREFACE } from './protocol.js';
 import { ClientReplyStream } from './reply-stream.js';
+import { resetText, statusOfReset } from './reset.js';
 import type { Fields } from './stream.js';
 
 const LIMITS: Http2Limits = {
@@ -61,7 +62,7 @@ export class ClientConnection extends Http2Connection {
 
   /** Whether a call may be sent now. */
   get hasRoom(): boolean {
-    return this.#isReady && !this.#isLeaving && this.streams.size < this.peerMaxStreams;
+    return this.#isReady && !this.#isLeaving && this.streams.size < this.peerSettings.maxStreams;
   }
 
   unary(call: UnaryCall, request: Uint8Array): ClientUnary {

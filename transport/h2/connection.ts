@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net';
-import { RpcError, textOf } from '../../rpc/error.js';
+import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { Budget } from './budget.js';
 import { ReceiveWindow } from './flow-control.js';
+import { asConnectionError, frameSize, notHttp2, protocolError } from './frame-errors.js';
 import { type FrameHandler, FrameReader } from './frame-reader.js';
 import { FrameWriter } from './frame-writer.js';
+import { HeaderBlock } from './header-block.js';
 import { HpackDecoder } from './hpack-decoder.js';
 import { HpackEncoder } from './hpack-encoder.js';
-import { HpackError } from './hpack-error.js';
 import { Output } from './output.js';
 import type { Sender, StreamOwner } from './owner.js';
+import { PeerSettings } from './peer-settings.js';
 import {
   ACK,
   CONTINUATION,
@@ -20,18 +22,13 @@ import {
   END_HEADERS,
   END_STREAM,
   ErrorCode,
-  errorName,
   GOAWAY,
   HAS_PRIORITY,
-  HEADER_TABLE_SIZE,
   HEADERS,
   INITIAL_WINDOW_SIZE,
   MAX_CONCURRENT_STREAMS,
-  MAX_FRAME_SIZE,
   MAX_HEADER_LIST_SIZE,
-  MAX_MAX_FRAME_SIZE,
   MAX_WINDOW,
-  MIN_MAX_FRAME_SIZE,
   PADDED,
   PING,
   PRIORITY,
@@ -44,6 +41,7 @@ import { Rate } from './rate.js';
 import { Sending } from './sending.js';
 import type { Fields, GrpcStream } from './stream.js';
 import { StreamTable } from './stream-table.js';
+import { Unfinished } from './unfinished.js';
 
 export type Http2Limits = {
   /** SETTINGS_INITIAL_WINDOW_SIZE that we announce: what a peer may send on a stream before it is read. */
@@ -54,13 +52,8 @@ export type Http2Limits = {
   readonly maxConcurrentStreams: number;
 };
 
-const MAX_CONTINUATIONS = 8;
-/** Entries of one SETTINGS frame. There are six that we know. */
-const MAX_SETTINGS = 32;
 /** For the last words to a peer: closing at once would throw away what is on its way to it. */
 const LINGER_MS = 1_000;
-/** 10.5: absolute, so that one byte now and then does not extend it. */
-const FRAME_TIMEOUT_MS = 10_000;
 
 /** What a client's and a server's end of a connection have in common (RFC 9113). */
 export abstract class Http2Connection implements FrameHandler, StreamOwner {
@@ -71,9 +64,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   protected readonly streams = new StreamTable();
   protected readonly output: Output;
   protected readonly limits: Http2Limits;
-  /** The peer's settings (6.5.2). */
-  peerInitialWindow = DEFAULT_WINDOW;
-  protected peerMaxStreams = Number.POSITIVE_INFINITY;
+  protected readonly peerSettings = new PeerSettings(this.encoder);
   readonly #reader = new FrameReader(this);
   readonly #decoder: HpackDecoder;
   readonly #receiveWindow: ReceiveWindow;
@@ -83,15 +74,8 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   #sawSettings = false;
   #closed = false;
   #saidGoodbye = false;
-  #unfinished = 0; // The frame, or block of headers, that had begun and not ended at the last look,
-  #unfinishedSince = 0; // and when it was seen first.
-
-  // The header block that has begun and not ended (6.10): nothing else may come in between.
-  #blockStream = 0;
-  #blockEndStream = false;
-  #block: Buffer | undefined;
-  #continuations = 0;
-  #blocks = 0;
+  readonly #block: HeaderBlock; // The one that has begun and not ended.
+  readonly #unfinished: Unfinished;
 
   constructor(socket: Socket, limits: Http2Limits, budget: Budget) {
     this.socket = socket;
@@ -104,6 +88,8 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
       this.#controlRate.earn(1);
     });
     this.#decoder = new HpackDecoder({ maxListBytes: limits.maxHeaderListBytes });
+    this.#block = new HeaderBlock(limits.maxHeaderListBytes * 2);
+    this.#unfinished = new Unfinished(this.#reader, this.#block);
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
     socket.setNoDelay(true);
     socket.on('data', this.#onChunk);
@@ -117,6 +103,10 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
 
   get streamWindow(): number {
     return this.limits.streamWindowBytes;
+  }
+
+  get peerInitialWindow(): number {
+    return this.peerSettings.initialWindow;
   }
 
   get isClosed(): boolean {
@@ -194,20 +184,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
 
   /** 10.5: an end to frames, and blocks of headers, that begin and do not end. @throws ConnectionError */
   protected checkUnfinished(now: number): void {
-    const unfinished = this.#reader.midFrame
-      ? this.#reader.partials
-      : this.#blockStream > 0
-        ? -this.#blocks
-        : 0;
-    if (unfinished !== this.#unfinished) {
-      this.#unfinished = unfinished;
-      this.#unfinishedSince = now;
-    } else if (unfinished !== 0 && now - this.#unfinishedSince >= FRAME_TIMEOUT_MS) {
-      throw new ConnectionError(
-        ErrorCode.ENHANCE_YOUR_CALM,
-        `a frame that has not ended after ${FRAME_TIMEOUT_MS} ms`,
-      );
-    }
+    this.#unfinished.check(now);
   }
 
   protected abstract readonly lastPeerStream: number;
@@ -235,7 +212,7 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
 
   onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
     if (this.#closed) return; // By a frame before it in the same chunk.
-    if (this.#blockStream !== 0 && (type !== CONTINUATION || streamId !== this.#blockStream)) {
+    if (this.#block.streamId !== 0 && (type !== CONTINUATION || streamId !== this.#block.streamId)) {
       throw protocolError('a header block was interrupted'); // 6.10
     }
     if (!this.#sawSettings && (type !== SETTINGS || flags & ACK))
@@ -323,25 +300,13 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     }
     const endStream = (flags & END_STREAM) !== 0;
     if (flags & END_HEADERS) return this.#onBlock(streamId, buffer, from, to, endStream);
-    this.#blocks++;
-    this.#blockStream = streamId;
-    this.#blockEndStream = endStream;
-    this.#continuations = 0;
-    this.#block = Buffer.from(buffer.subarray(from, to));
+    this.#block.begin(streamId, endStream, buffer.subarray(from, to));
   }
 
   #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#blockStream === 0) throw protocolError('CONTINUATION without HEADERS');
-    const bytes = this.#block!.length + end - start;
-    if (++this.#continuations > MAX_CONTINUATIONS || bytes > this.limits.maxHeaderListBytes * 2) {
-      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `a header block of more than ${bytes} bytes`);
-    }
-    this.#block = Buffer.concat([this.#block!, buffer.subarray(start, end)], bytes);
-    if (!(flags & END_HEADERS)) return;
-    const block = this.#block;
-    this.#block = undefined;
-    this.#blockStream = 0;
-    this.#onBlock(streamId, block, 0, block.length, this.#blockEndStream);
+    if (this.#block.streamId === 0) throw protocolError('CONTINUATION without HEADERS');
+    const block = this.#block.continue(buffer.subarray(start, end), (flags & END_HEADERS) !== 0);
+    if (block) this.#onBlock(streamId, block, 0, block.length, this.#block.endStream);
   }
 
   #onBlock(streamId: number, buffer: Buffer, start: number, end: number, endStream: boolean): void {
@@ -405,44 +370,15 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
       if (end > start) throw frameSize('SETTINGS acknowledgement');
       return;
     }
-    if ((end - start) % 6 !== 0) throw frameSize('SETTINGS');
-    if (end - start > MAX_SETTINGS * 6) {
-      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `more than ${MAX_SETTINGS} settings in a frame`);
-    }
-    this.#sawSettings = true;
     const windowBefore = this.peerInitialWindow;
-    for (let at = start; at < end; at += 6) this.#set(buffer.readUInt16BE(at), buffer.readUInt32BE(at + 2));
+    this.peerSettings.read(buffer, start, end);
+    this.#sawSettings = true;
     // 6.9.2. Once per frame: with many streams open the change is not cheap, and its values are.
     const change = this.peerInitialWindow - windowBefore;
     if (change !== 0) for (const stream of this.streams.values()) stream.onWindowUpdate(change);
     this.writer.settingsAck();
     this.onSettings();
     this.#sending.send();
-  }
-
-  #set(id: number, value: number): void {
-    switch (id) {
-      case HEADER_TABLE_SIZE:
-        this.encoder.setMaxTableBytes(value);
-        return;
-      case ENABLE_PUSH:
-        if (value > 1) throw protocolError(`ENABLE_PUSH ${value}`);
-        return;
-      case MAX_CONCURRENT_STREAMS:
-        this.peerMaxStreams = value;
-        return;
-      case INITIAL_WINDOW_SIZE:
-        if (value > MAX_WINDOW)
-          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `initial window ${value}`);
-        this.peerInitialWindow = value;
-        return;
-      case MAX_FRAME_SIZE:
-        if (value < MIN_MAX_FRAME_SIZE || value > MAX_MAX_FRAME_SIZE)
-          throw protocolError(`MAX_FRAME_SIZE ${value}`);
-        // Larger frames would let one message hold up the others for longer.
-        return;
-      default: // 6.5.2: unknown settings are ignored.
-    }
   }
 
   #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -476,37 +412,3 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.onStreamForgotten();
   }
 }
-
-function asConnectionError(reason: unknown): ConnectionError {
-  if (reason instanceof ConnectionError) return reason;
-  if (reason instanceof HpackError) return new ConnectionError(ErrorCode[reason.code], reason.message);
-  return new ConnectionError(ErrorCode.INTERNAL_ERROR, textOf(reason), { cause: reason });
-}
-
-/** 3.4: what speaks something else is told so, and not what its bytes would mean in HTTP/2. */
-const notHttp2 = (error: ConnectionError) =>
-  error.code === ErrorCode.FRAME_SIZE_ERROR
-    ? new ConnectionError(ErrorCode.PROTOCOL_ERROR, `the peer does not speak HTTP/2 (${error.message})`)
-    : error;
-
-const protocolError = (text: string) => new ConnectionError(ErrorCode.PROTOCOL_ERROR, text);
-const frameSize = (what: string) =>
-  new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `${what} of a wrong length`);
-
-/** 7 and gRPC's mapping: what a reset means to the call that it ended. */
-export function statusOfReset(code: number): Status {
-  switch (code) {
-    case ErrorCode.REFUSED_STREAM:
-      return Status.UNAVAILABLE;
-    case ErrorCode.CANCEL:
-      return Status.CANCELLED;
-    case ErrorCode.ENHANCE_YOUR_CALM:
-      return Status.RESOURCE_EXHAUSTED;
-    case ErrorCode.INADEQUATE_SECURITY:
-      return Status.PERMISSION_DENIED;
-    default:
-      return Status.INTERNAL;
-  }
-}
-
-export const resetText = (code: number) => `the stream was reset with ${errorName(code)}`;

@@ -10,23 +10,20 @@ import type { ListenOptions, Route } from '../transport.js';
 import type { Budget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { ConnectStream } from './connect-stream.js';
-import { Http2Connection, resetText } from './connection.js';
-import { addMetadata, fieldOf, trailerFields } from './headers.js';
-import { PreparedBlock } from './hpack-prepared.js';
+import { Http2Connection } from './connection.js';
+import { ConnectionAge } from './connection-age.js';
+import { fieldOf, trailerFields } from './headers.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
 import { Rate } from './rate.js';
 import { type RequestHead, requestHead } from './request-head.js';
+import { resetText } from './reset.js';
+import { ResponseHeaders } from './response-headers.js';
 import { ServerExchange, ServerStream, ServerUnary } from './server-stream.js';
 import type { Fields, GrpcStream } from './stream.js';
+import { Taken } from './taken.js';
 
-const MINUTE_MS = 60_000;
 const SETTINGS_TIMEOUT_MS = 5_000;
-const IDLE_MS = 5 * MINUTE_MS;
-/** Long-lived connections stay with the servers they began with, and with the credentials. */
-const MAX_AGE_MS = 30 * MINUTE_MS;
 const AGE_GRACE_MS = 30_000;
-/** Within this a client has to take something of what is written to it. */
-const WRITE_TIMEOUT_MS = MINUTE_MS;
 /** Above this nothing more is read until what is written has gone: answers, resets and acknowledgements add up. */
 const MAX_PENDING_BYTES = 2_097_152;
 const STREAM_TICK_MS = 10_000;
@@ -39,22 +36,17 @@ export class ServerConnection extends Http2Connection {
   readonly #cancellations = new Cancellations();
   readonly #resets = new Rate('resets of streams that were over', 1_000, 10_000);
   readonly #refusals = new Rate('streams over the limit', 1_000, 10_000);
-  readonly #responses = new Map<string, PreparedBlock>(); // By content type.
-  readonly #okTrailers = new PreparedBlock(this.encoder, ['grpc-status', '0']);
+  readonly #responses: ResponseHeaders;
   #lastId = 0; // Of the streams that we look at,
   #lastSeenId = 0; // and of those that we have left unanswered, since we are going away.
   #draining = false;
   #goingAway = false;
   #cancelledThisTurn = 0;
 
-  readonly #openedAt = performance.now();
-  readonly #maxAgeMs = MAX_AGE_MS * (0.9 + Math.random() * 0.2);
-  #idleSince = this.#openedAt;
-  #idleId = 0;
+  readonly #age = new ConnectionAge();
+  readonly #taken = new Taken(this.output);
   #cutOffAt = Number.POSITIVE_INFINITY;
   #nextStreamTick = 0;
-  #takenBytes = 0;
-  #takenSince = 0;
 
   constructor(socket: Socket, options: ListenOptions, budget: Budget, onClosed: () => void) {
     super(
@@ -70,6 +62,7 @@ export class ServerConnection extends Http2Connection {
     socket.on('drain', () => socket.resume());
     this.options = options;
     this.#onClosed = onClosed;
+    this.#responses = new ResponseHeaders(this.encoder, options.compression);
     this.peer = peerOfSocket(socket);
     this.announce(true);
   }
@@ -169,33 +162,11 @@ export class ServerConnection extends Http2Connection {
 
   /** The header of a response. */
   respond(streamId: number, contentType: string, metadata: Metadata | undefined): void {
-    this.writer.headers(streamId, this.#responseBlock(contentType, metadata), false);
+    this.writer.headers(streamId, this.#responses.header(contentType, metadata), false);
   }
 
-  #responseBlock(contentType: string, metadata: Metadata | undefined): Buffer {
-    if (metadata && metadata.size > 0) {
-      const fields = this.#responseFields(contentType);
-      addMetadata(fields, metadata);
-      return this.encoder.encode(fields);
-    }
-    let block = this.#responses.get(contentType);
-    if (!block) {
-      block = new PreparedBlock(this.encoder, this.#responseFields(contentType));
-      this.#responses.set(contentType, block);
-    }
-    return block.encode();
-  }
-
-  #responseFields(contentType: string): string[] {
-    const { compression } = this.options;
-    const fields = [':status', '200', 'content-type', contentType, 'grpc-accept-encoding', acceptEncoding];
-    if (compression !== 'identity') fields.push('grpc-encoding', compression);
-    return fields;
-  }
-
-  /** Trailers of a call that went well and has no more to say. */
   endOk(streamId: number): void {
-    this.writer.headers(streamId, this.#okTrailers.encode(), true);
+    this.writer.headers(streamId, this.#responses.okTrailers(), true);
   }
 
   end(streamId: number, trailers: Fields): void {
@@ -234,10 +205,11 @@ export class ServerConnection extends Http2Connection {
     if (this.isClosed) return;
     try {
       this.checkUnfinished(now);
-      if (!this.sawSettings && now - this.#openedAt >= SETTINGS_TIMEOUT_MS) {
+      if (!this.sawSettings && now - this.#age.openedAt >= SETTINGS_TIMEOUT_MS) {
         throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, `no SETTINGS within ${SETTINGS_TIMEOUT_MS} ms`);
       }
-      this.#checkWriting(now);
+      const notTaken = this.#taken.check(now);
+      if (notTaken) return this.#destroy(notTaken);
       if (now >= this.#nextStreamTick) {
         this.#nextStreamTick = now + STREAM_TICK_MS;
         for (const stream of this.streams.values())
@@ -247,22 +219,14 @@ export class ServerConnection extends Http2Connection {
       return this.failed(reason);
     }
     if (now >= this.#cutOffAt) return this.cutOff();
-    if (this.streams.size > 0 || this.#lastId !== this.#idleId) {
-      this.#idleId = this.#lastId;
-      this.#idleSince = now;
-    }
-    if (this.#draining) return;
-    if (now - this.#idleSince < IDLE_MS && now - this.#openedAt < this.#maxAgeMs) return;
+    const isOver = this.#age.isOver(now, this.streams.size, this.#lastId);
+    if (this.#draining || !isOver) return;
     this.drain();
     this.#cutOffAt = now + AGE_GRACE_MS;
   }
 
-  #checkWriting(now: number): void {
-    const { pendingBytes, takenBytes } = this.output;
-    if (pendingBytes === 0 || takenBytes !== this.#takenBytes) this.#takenSince = now;
-    this.#takenBytes = takenBytes;
-    if (now - this.#takenSince < WRITE_TIMEOUT_MS) return;
-    this.lost(new Error(`the client took nothing for ${WRITE_TIMEOUT_MS} ms`));
+  #destroy(reason: Error): void {
+    this.lost(reason);
     this.socket.destroy();
   }
 
