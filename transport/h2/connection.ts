@@ -2,32 +2,23 @@ import type { Socket } from 'node:net';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { Budget } from './budget.js';
+import { ConnectionLife, type Http2Limits } from './connection-life.js';
 import { ReceiveWindow } from './flow-control.js';
-import { asConnectionError, frameSize, notHttp2, protocolError } from './frame-errors.js';
+import { frameSize, protocolError } from './frame-errors.js';
 import { type FrameHandler, FrameReader } from './frame-reader.js';
-import { FrameWriter } from './frame-writer.js';
 import { HeaderBlock } from './header-block.js';
 import { HpackDecoder } from './hpack-decoder.js';
-import { HpackEncoder } from './hpack-encoder.js';
-import { Output } from './output.js';
-import type { Sender, StreamOwner } from './owner.js';
-import { PeerSettings } from './peer-settings.js';
 import {
   ACK,
   CONTINUATION,
   ConnectionError,
   DATA,
-  DEFAULT_WINDOW,
-  ENABLE_PUSH,
   END_HEADERS,
   END_STREAM,
   ErrorCode,
   GOAWAY,
   HAS_PRIORITY,
   HEADERS,
-  INITIAL_WINDOW_SIZE,
-  MAX_CONCURRENT_STREAMS,
-  MAX_HEADER_LIST_SIZE,
   MAX_WINDOW,
   PADDED,
   PING,
@@ -38,99 +29,25 @@ import {
   WINDOW_UPDATE,
 } from './protocol.js';
 import { Rate } from './rate.js';
-import { Sending } from './sending.js';
 import type { Fields, GrpcStream } from './stream.js';
-import { StreamTable } from './stream-table.js';
 import { Unfinished } from './unfinished.js';
 
-export type Http2Limits = {
-  /** SETTINGS_INITIAL_WINDOW_SIZE that we announce: what a peer may send on a stream before it is read. */
-  readonly streamWindowBytes: number;
-  readonly connectionWindowBytes: number;
-  /** SETTINGS_MAX_HEADER_LIST_SIZE that we announce, and hold to. */
-  readonly maxHeaderListBytes: number;
-  readonly maxConcurrentStreams: number;
-};
-
-/** For the last words to a peer: closing at once would throw away what is on its way to it. */
-const LINGER_MS = 1_000;
-
-/** What a client's and a server's end of a connection have in common (RFC 9113). */
-export abstract class Http2Connection implements FrameHandler, StreamOwner {
-  readonly socket: Socket;
-  readonly writer: FrameWriter;
-  readonly encoder = new HpackEncoder();
-  readonly budget: Budget;
-  protected readonly streams = new StreamTable();
-  protected readonly output: Output;
-  protected readonly limits: Http2Limits;
-  protected readonly peerSettings = new PeerSettings(this.encoder);
+/** What the frames do that come in (RFC 9113, 6), at a client's and at a server's end. */
+export abstract class Http2Connection extends ConnectionLife implements FrameHandler {
   readonly #reader = new FrameReader(this);
   readonly #decoder: HpackDecoder;
   readonly #receiveWindow: ReceiveWindow;
-  readonly #sending: Sending;
   readonly #controlRate = new Rate('control frames', 100, 200);
   readonly #updateRate = new Rate('window updates', 1_000, 10_000);
-  #sawSettings = false;
-  #closed = false;
-  #saidGoodbye = false;
   readonly #block: HeaderBlock; // The one that has begun and not ended.
   readonly #unfinished: Unfinished;
 
   constructor(socket: Socket, limits: Http2Limits, budget: Budget) {
-    this.socket = socket;
-    this.budget = budget;
-    this.limits = limits;
-    this.output = new Output(socket);
-    this.writer = new FrameWriter(this.output);
-    this.#sending = new Sending(this.writer, this.output, () => {
-      this.#updateRate.earn(4);
-      this.#controlRate.earn(1);
-    });
+    super(socket, limits, budget);
     this.#decoder = new HpackDecoder({ maxListBytes: limits.maxHeaderListBytes });
     this.#block = new HeaderBlock(limits.maxHeaderListBytes * 2);
     this.#unfinished = new Unfinished(this.#reader, this.#block);
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
-    socket.setNoDelay(true);
-    socket.on('data', this.#onChunk);
-    socket.on('drain', () => {
-      if (!this.#closed) this.#sending.send();
-    });
-    socket.on('error', (error) => this.lost(error));
-    socket.on('close', () => this.lost(undefined));
-    socket.on('end', () => this.lost(undefined));
-  }
-
-  get streamWindow(): number {
-    return this.limits.streamWindowBytes;
-  }
-
-  get peerInitialWindow(): number {
-    return this.peerSettings.initialWindow;
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
-  get openStreams(): number {
-    return this.streams.size;
-  }
-
-  protected get sawSettings(): boolean {
-    return this.#sawSettings;
-  }
-
-  /** Our SETTINGS, and the connection's window made as large as we want it (3.4, 6.9.2). */
-  protected announce(server: boolean): void {
-    this.writer.settings([
-      ...(server
-        ? ([[MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams]] as const)
-        : ([[ENABLE_PUSH, 0]] as const)),
-      [INITIAL_WINDOW_SIZE, this.limits.streamWindowBytes],
-      [MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
-    ]);
-    this.writer.windowUpdate(0, this.limits.connectionWindowBytes - DEFAULT_WINDOW);
   }
 
   /** A block of headers on a stream that is not open. */
@@ -139,83 +56,27 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   protected abstract isIdle(streamId: number): boolean;
   protected abstract onSettings(): void;
   protected abstract onGoAway(lastStreamId: number, code: number, text: string): void;
-  /** The connection is gone; its streams have been told. */
-  protected abstract onClosed(error: RpcError): void;
-  protected onStreamForgotten(): void {}
   protected onPong(): void {}
-  protected onChunkRead(): void {}
-
-  readonly #onChunk = (chunk: Buffer): void => {
-    if (this.#closed) return;
-    try {
-      this.#reader.push(chunk);
-      this.onChunkRead();
-    } catch (reason) {
-      this.failed(reason);
-    }
-  };
-
-  /** 5.4.1: the peer broke the protocol. It is told how, and the connection ends. */
-  protected failed(reason: unknown): void {
-    if (this.#closed) return;
-    const error = this.#sawSettings ? asConnectionError(reason) : notHttp2(asConnectionError(reason));
-    // Our own faults are not the peer's to read.
-    this.goAwayAndClose(error.code, error.cause === undefined ? error.message : 'an internal error');
-    this.lost(error);
-  }
-
-  protected goAwayAndClose(code: ErrorCode, text: string): void {
-    if (this.#closed || this.socket.destroyed) return;
-    this.writer.goAway(this.lastPeerStream, code, text);
-    this.endSocket();
-  }
-
-  /** Closes our side behind what is written. What the peer still sends is read and left: a reset would outrun it. */
-  protected endSocket(): void {
-    if (this.#saidGoodbye) return;
-    this.#saidGoodbye = true;
-    this.output.flush();
-    this.socket.end();
-    this.socket.resume();
-    // A peer that does not close its side, or does not read, must not hold ours.
-    const timer = setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
-    this.socket.once('close', () => clearTimeout(timer));
-  }
-
   /** 10.5: an end to frames, and blocks of headers, that begin and do not end. @throws ConnectionError */
   protected checkUnfinished(now: number): void {
     this.#unfinished.check(now);
   }
 
-  protected abstract readonly lastPeerStream: number;
+  protected override read(chunk: Buffer): void {
+    this.#reader.push(chunk);
+  }
 
-  /** Told more than once; the first counts. */
-  protected lost(reason: Error | undefined): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (!this.socket.destroyed) this.endSocket();
-    const why = reason
-      ? `the connection was lost: ${reason.message}`
-      : 'the connection was closed by the peer';
-    const error = new RpcError(Status.UNAVAILABLE, why, { cause: reason });
-    const streams = [...this.streams.values()];
-    this.streams.clear();
-    this.budget.countStreams(-streams.length);
-    for (const stream of streams) {
-      stream.localEnded = stream.remoteEnded = true;
-      this.#sending.remove(stream);
-      stream.release();
-      stream.onLost(error);
-    }
-    this.onClosed(error);
+  protected override onDataSent(): void {
+    this.#updateRate.earn(4);
+    this.#controlRate.earn(1);
   }
 
   onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#closed) return; // By a frame before it in the same chunk.
+    if (this.isClosed) return; // By a frame before it in the same chunk.
     if (this.#block.streamId !== 0 && (type !== CONTINUATION || streamId !== this.#block.streamId)) {
       throw protocolError('a header block was interrupted'); // 6.10
     }
-    if (!this.#sawSettings && (type !== SETTINGS || flags & ACK))
+    if (!this.sawSettings && (type !== SETTINGS || flags & ACK))
       throw protocolError('the first frame is not SETTINGS'); // 3.4
     switch (type) {
       case DATA:
@@ -330,19 +191,19 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.#updateRate.count();
     if (streamId === 0) {
       if (increment === 0) throw protocolError('WINDOW_UPDATE of 0');
-      if (!this.#sending.add(increment)) {
+      if (!this.sending.add(increment)) {
         throw new ConnectionError(
           ErrorCode.FLOW_CONTROL_ERROR,
           'the window of the connection is over 2^31-1',
         );
       }
-      return this.#sending.send();
+      return this.sending.send();
     }
     const stream = this.streams.get(streamId);
     if (!stream) return this.#unknownStream(streamId, 'WINDOW_UPDATE');
     if (increment === 0) throw protocolError('WINDOW_UPDATE of 0'); // 6.9 allows a stream error; this is a broken peer.
     stream.onWindowUpdate(increment);
-    this.#sending.send();
+    this.sending.send();
   }
 
   #onResetFrame(streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -372,13 +233,13 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     }
     const windowBefore = this.peerInitialWindow;
     this.peerSettings.read(buffer, start, end);
-    this.#sawSettings = true;
+    this.sawSettings = true;
     // 6.9.2. Once per frame: with many streams open the change is not cheap, and its values are.
     const change = this.peerInitialWindow - windowBefore;
     if (change !== 0) for (const stream of this.streams.values()) stream.onWindowUpdate(change);
     this.writer.settingsAck();
     this.onSettings();
-    this.#sending.send();
+    this.sending.send();
   }
 
   #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -387,28 +248,5 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.#controlRate.count();
     if (flags & ACK) return this.onPong();
     this.writer.ping(buffer.subarray(start, end), true);
-  }
-
-  // --- sending messages
-
-  takes(stream: Sender, bytes: number): boolean {
-    return this.#sending.takes(stream, bytes);
-  }
-
-  spend(stream: Sender, bytes: number): void {
-    this.#sending.spend(stream, bytes);
-  }
-
-  enqueue(stream: Sender): void {
-    this.#sending.enqueue(stream);
-  }
-
-  /** The stream is closed (5.1). */
-  forget(stream: Sender): void {
-    this.#sending.remove(stream);
-    if (!this.streams.delete(stream.id)) return;
-    stream.release();
-    this.budget.countStreams(-1);
-    this.onStreamForgotten();
   }
 }
