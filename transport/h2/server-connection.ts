@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net';
-import { acceptEncoding, compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { requestHead as connectHead } from '../connect/request-head.js';
 import { peerOfSocket } from '../peer.js';
-import type { ListenOptions, Route } from '../transport.js';
+import type { ListenOptions } from '../transport.js';
+import { admit, Refusal, tooMuchMetadata, unknownMethod } from './admission.js';
 import type { Budget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { ConnectStream } from './connect-stream.js';
 import { Http2Connection } from './connection.js';
 import { ConnectionAge } from './connection-age.js';
-import { fieldOf, trailerFields } from './headers.js';
+import { fieldOf } from './headers.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
 import { Rate } from './rate.js';
 import { type RequestHead, requestHead } from './request-head.js';
@@ -90,13 +90,7 @@ export class ServerConnection extends Http2Connection {
       return this.writer.resetStream(streamId, ErrorCode.REFUSED_STREAM); // 5.1.2
     }
     this.#cancellations.opened();
-    if (!fields)
-      return this.#refuse(
-        streamId,
-        endStream,
-        Status.RESOURCE_EXHAUSTED,
-        'the metadata of the request is over the limit',
-      );
+    if (!fields) return this.#refuse(streamId, endStream, tooMuchMetadata());
     this.#onRequest(streamId, requestHead(fields), endStream);
   }
 
@@ -107,23 +101,13 @@ export class ServerConnection extends Http2Connection {
     }
     if (head.subtype === undefined) return this.#onConnectRequest(streamId, head, endStream);
     const route = this.options.routes.get(head.path);
-    if (!route) {
-      return this.#refuse(
-        streamId,
-        endStream,
-        Status.UNIMPLEMENTED,
-        `the server does not implement the method ${head.path.slice(0, 256)}`,
-      );
-    }
-    const wire = route.wire(head.subtype);
-    if (wire instanceof RpcError) return this.#refuse(streamId, endStream, wire.code, wire.details);
-    const unknown = head.encoding && unknownEncoding(head.encoding);
-    if (unknown)
-      return this.#refuse(streamId, endStream, unknown.code, unknown.details, [
-        'grpc-accept-encoding',
-        acceptEncoding,
-      ]);
-    const stream = this.#stream(streamId, route, wire, head);
+    if (!route) return this.#refuse(streamId, endStream, unknownMethod(head.path));
+    const wire = admit(route, head.subtype, head);
+    if (wire instanceof Refusal) return this.#refuse(streamId, endStream, wire);
+    const stream =
+      route.kind === 'unary'
+        ? new ServerUnary(this, streamId, route, wire, head)
+        : new ServerExchange(this, streamId, route, wire, head);
     this.streams.add(stream);
     this.budget.countStreams(1);
     if (stream instanceof ServerExchange) stream.start();
@@ -141,22 +125,9 @@ export class ServerConnection extends Http2Connection {
     if (endStream) stream.onHeaders(undefined, true);
   }
 
-  #stream(id: number, route: Route, wire: Exclude<ReturnType<Route['wire']>, RpcError>, head: RequestHead) {
-    return route.kind === 'unary'
-      ? new ServerUnary(this, id, route, wire, head)
-      : new ServerExchange(this, id, route, wire, head);
-  }
-
-  #refuse(streamId: number, endStream: boolean, code: Status, text: string, more: Fields = []): void {
-    this.#answer(streamId, endStream, [
-      ...trailerFields(code, text, [], { contentType: 'application/grpc' }),
-      ...more,
-    ]);
-  }
-
   /** An answer without a stream: the request's DATA, which may be on its way, is let pass. */
-  #answer(streamId: number, endStream: boolean, fields: Fields): void {
-    this.writer.headers(streamId, this.encoder.encode(fields), true);
+  #refuse(streamId: number, endStream: boolean, { trailers }: Refusal): void {
+    this.writer.headers(streamId, this.encoder.encode(trailers), true);
     if (!endStream) this.writer.resetStream(streamId, ErrorCode.NO_ERROR); // 8.1
   }
 
@@ -281,14 +252,5 @@ export class ServerConnection extends Http2Connection {
 
   protected override onClosed(): void {
     this.#onClosed();
-  }
-}
-
-function unknownEncoding(name: string): RpcError | undefined {
-  try {
-    compressionNamed(name);
-    return undefined;
-  } catch (error) {
-    return RpcError.from(error, Status.UNIMPLEMENTED);
   }
 }
