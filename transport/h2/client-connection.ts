@@ -6,18 +6,14 @@ import type { ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../tra
 import type { WireMethod } from '../wire-method.js';
 import { Budget } from './budget.js';
 import { ClientUnary } from './client-unary.js';
-import {
-  Http2Connection,
-  type Http2Limits,
-  resetText,
-  SETTINGS_ACK_TIMEOUT_MS,
-  statusOfReset,
-} from './connection.js';
+import { Http2Connection } from './connection.js';
+import { type Http2Limits, SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
 import { requestFields, timeoutText } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { Keepalive, type PingPace } from './keepalive.js';
 import { ConnectionError, DATA, ErrorCode, HEADERS, MAX_STREAM_ID, PREFACE } from './protocol.js';
 import { ClientReplyStream } from './reply-stream.js';
+import { resetText, statusOfReset } from './reset.js';
 import type { Fields } from './stream.js';
 
 const LIMITS: Http2Limits = {
@@ -73,7 +69,7 @@ export class ClientConnection extends Http2Connection {
     const owner = {
       ping: () => this.writer.ping(new Uint8Array(8), false),
       hasCalls: () => this.streams.size > 0,
-      welcomesPings: () => this.peerWelcomesPings,
+      welcomesPings: () => this.peerSettings.welcomesPings,
       onDead: () => this.#onDead(),
     };
     this.#keepalive = new Keepalive(owner, pace);
@@ -83,7 +79,7 @@ export class ClientConnection extends Http2Connection {
 
   /** Whether a call may be sent now. */
   get hasRoom(): boolean {
-    return this.#isReady && !this.#isLeaving && this.streams.size < this.peerMaxStreams;
+    return this.#isReady && !this.#isLeaving && this.streams.size < this.peerSettings.maxStreams;
   }
 
   unary(call: UnaryCall, request: Uint8Array): ClientUnary {

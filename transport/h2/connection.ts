@@ -1,154 +1,53 @@
 import type { Socket } from 'node:net';
-import { RpcError, textOf } from '../../rpc/error.js';
+import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { Budget } from './budget.js';
+import { ConnectionLife, type Http2Limits } from './connection-life.js';
 import { ReceiveWindow } from './flow-control.js';
+import { frameSize, protocolError } from './frame-errors.js';
 import { type FrameHandler, FrameReader } from './frame-reader.js';
-import { FrameWriter } from './frame-writer.js';
+import { HeaderBlock } from './header-block.js';
 import { HpackDecoder } from './hpack-decoder.js';
-import { HpackEncoder } from './hpack-encoder.js';
-import { HpackError } from './hpack-error.js';
-import { Output } from './output.js';
-import type { Sender, StreamOwner } from './owner.js';
 import {
   ACK,
   CONTINUATION,
   ConnectionError,
   DATA,
-  DEFAULT_WINDOW,
-  ENABLE_PUSH,
   END_HEADERS,
   END_STREAM,
   ErrorCode,
-  errorName,
   GOAWAY,
   HAS_PRIORITY,
-  HEADER_TABLE_SIZE,
   HEADERS,
-  INITIAL_WINDOW_SIZE,
-  MAX_CONCURRENT_STREAMS,
-  MAX_FRAME_SIZE,
-  MAX_HEADER_LIST_SIZE,
-  MAX_MAX_FRAME_SIZE,
   MAX_WINDOW,
-  MIN_MAX_FRAME_SIZE,
   PADDED,
   PING,
   PRIORITY,
   PUSH_PROMISE,
   RST_STREAM,
   SETTINGS,
-  WELCOMES_PINGS,
   WINDOW_UPDATE,
 } from './protocol.js';
 import { Rate } from './rate.js';
-import { Sending } from './sending.js';
 import type { Fields, GrpcStream } from './stream.js';
-import { StreamTable } from './stream-table.js';
+import { Unfinished } from './unfinished.js';
 
-export type Http2Limits = {
-  /** SETTINGS_INITIAL_WINDOW_SIZE that we announce: what a peer may send on a stream before it is read. */
-  readonly streamWindowBytes: number;
-  readonly connectionWindowBytes: number;
-  /** SETTINGS_MAX_HEADER_LIST_SIZE that we announce, and hold to. */
-  readonly maxHeaderListBytes: number;
-  readonly maxConcurrentStreams: number;
-};
-
-const MAX_CONTINUATIONS = 8;
-/** Entries of one SETTINGS frame. There are six that we know. */
-const MAX_SETTINGS = 32;
-/** For the last words to a peer: closing at once would throw away what is on its way to it. */
-const LINGER_MS = 1_000;
-/** 10.5: absolute, so that one byte now and then does not extend it. */
-const FRAME_TIMEOUT_MS = 10_000;
-/** From our SETTINGS to their acknowledgement. */
-export const SETTINGS_ACK_TIMEOUT_MS = 10_000;
-
-/** What a client's and a server's end of a connection have in common (RFC 9113). */
-export abstract class Http2Connection implements FrameHandler, StreamOwner {
-  readonly socket: Socket;
-  readonly writer: FrameWriter;
-  readonly encoder = new HpackEncoder();
-  readonly budget: Budget;
-  protected readonly streams = new StreamTable();
-  protected readonly output: Output;
-  protected readonly limits: Http2Limits;
-  /** The peer's settings (6.5.2). */
-  peerInitialWindow = DEFAULT_WINDOW;
-  protected peerMaxStreams = Number.POSITIVE_INFINITY;
-  protected peerWelcomesPings = false;
+/** What the frames do that come in (RFC 9113, 6), at a client's and at a server's end. */
+export abstract class Http2Connection extends ConnectionLife implements FrameHandler {
   readonly #reader = new FrameReader(this);
   readonly #decoder: HpackDecoder;
   readonly #receiveWindow: ReceiveWindow;
-  readonly #sending: Sending;
   readonly #controlRate = new Rate('control frames', 100, 200);
   readonly #updateRate = new Rate('window updates', 1_000, 10_000);
-  #sawSettings = false;
-  #isAcknowledged = false;
-  #closed = false;
-  #saidGoodbye = false;
-  #unfinished = 0; // The frame, or block of headers, that had begun and not ended at the last look,
-  #unfinishedSince = 0; // and when it was seen first.
-
-  // The header block that has begun and not ended (6.10): nothing else may come in between.
-  #blockStream = 0;
-  #blockEndStream = false;
-  #block: Buffer | undefined;
-  #continuations = 0;
-  #blocks = 0;
+  readonly #block: HeaderBlock; // The one that has begun and not ended.
+  readonly #unfinished: Unfinished;
 
   constructor(socket: Socket, limits: Http2Limits, budget: Budget) {
-    this.socket = socket;
-    this.budget = budget;
-    this.limits = limits;
-    this.output = new Output(socket, this);
-    this.writer = new FrameWriter(this.output);
-    this.#sending = new Sending(this.writer, this.output, () => {
-      this.#updateRate.earn(4);
-      this.#controlRate.earn(1);
-    });
+    super(socket, limits, budget);
     this.#decoder = new HpackDecoder({ maxListBytes: limits.maxHeaderListBytes });
+    this.#block = new HeaderBlock(limits.maxHeaderListBytes * 2);
+    this.#unfinished = new Unfinished(this.#reader, this.#block);
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
-    socket.setNoDelay(true);
-    socket.on('data', this.#onChunk);
-    socket.on('drain', () => {
-      if (!this.#closed) this.#sending.send();
-    });
-    socket.on('error', (error) => this.lost(error));
-    socket.on('close', () => this.lost(undefined));
-    socket.on('end', () => this.lost(undefined));
-  }
-
-  get streamWindow(): number {
-    return this.limits.streamWindowBytes;
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
-  get openStreams(): number {
-    return this.streams.size;
-  }
-
-  protected get sawSettings(): boolean {
-    return this.#sawSettings;
-  }
-
-  /** Our SETTINGS, and the connection's window made as large as we want it (3.4, 6.9.2). */
-  protected announce(server: boolean): void {
-    this.writer.settings([
-      ...(server
-        ? ([
-            [MAX_CONCURRENT_STREAMS, this.limits.maxConcurrentStreams],
-            [WELCOMES_PINGS, 1],
-          ] as const)
-        : ([[ENABLE_PUSH, 0]] as const)),
-      [INITIAL_WINDOW_SIZE, this.limits.streamWindowBytes],
-      [MAX_HEADER_LIST_SIZE, this.limits.maxHeaderListBytes],
-    ]);
-    this.writer.windowUpdate(0, this.limits.connectionWindowBytes - DEFAULT_WINDOW);
   }
 
   /** A block of headers on a stream that is not open. */
@@ -157,104 +56,28 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
   protected abstract isIdle(streamId: number): boolean;
   protected abstract onSettings(): void;
   protected abstract onGoAway(lastStreamId: number, code: number, text: string): void;
-  /** The connection is gone; its streams are told next. */
-  protected abstract onClosed(error: RpcError): void;
-  protected onStreamForgotten(): void {}
   protected onPong(): void {}
-  protected onChunkRead(): void {}
-
-  readonly #onChunk = (chunk: Buffer): void => {
-    if (this.#closed) return;
-    try {
-      this.#reader.push(chunk);
-      this.onChunkRead();
-    } catch (reason) {
-      this.failed(reason);
-    }
-  };
-
-  /** 5.4.1: the peer broke the protocol. It is told how, and the connection ends. */
-  protected failed(reason: unknown): void {
-    if (this.#closed) return;
-    const error = this.#sawSettings ? asConnectionError(reason) : notHttp2(asConnectionError(reason));
-    // Our own faults are not the peer's to read.
-    this.goAwayAndClose(error.code, error.cause === undefined ? error.message : 'an internal error');
-    this.lost(error);
-  }
-
-  protected goAwayAndClose(code: ErrorCode, text: string): void {
-    if (this.#closed || this.socket.destroyed) return;
-    this.writer.goAway(this.lastPeerStream, code, text);
-    this.endSocket();
-  }
-
-  /** Closes our side behind what is written. What the peer still sends is read and left: a reset would outrun it. */
-  protected endSocket(): void {
-    if (this.#saidGoodbye) return;
-    this.#saidGoodbye = true;
-    this.output.flush();
-    this.socket.end();
-    this.socket.resume();
-    // A peer that does not close its side, or does not read, must not hold ours.
-    const timer = setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
-    this.socket.once('close', () => clearTimeout(timer));
-  }
-
-  /** 6.5.3: to be called after the time for it. @throws ConnectionError */
-  protected checkAcknowledged(): void {
-    if (this.#isAcknowledged) return;
-    const text = `our SETTINGS are not acknowledged after ${SETTINGS_ACK_TIMEOUT_MS} ms`;
-    throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, text);
-  }
 
   /** 10.5: an end to frames, and blocks of headers, that begin and do not end. @throws ConnectionError */
   protected checkUnfinished(now: number): void {
-    const unfinished = this.#reader.midFrame
-      ? this.#reader.partials
-      : this.#blockStream > 0
-        ? -this.#blocks
-        : 0;
-    if (unfinished !== this.#unfinished) {
-      this.#unfinished = unfinished;
-      this.#unfinishedSince = now;
-    } else if (unfinished !== 0 && now - this.#unfinishedSince >= FRAME_TIMEOUT_MS) {
-      throw new ConnectionError(
-        ErrorCode.ENHANCE_YOUR_CALM,
-        `a frame that has not ended after ${FRAME_TIMEOUT_MS} ms`,
-      );
-    }
+    this.#unfinished.check(now);
   }
 
-  protected abstract readonly lastPeerStream: number;
+  protected override read(chunk: Buffer): void {
+    this.#reader.push(chunk);
+  }
 
-  /** Told more than once; the first counts. */
-  protected lost(reason: Error | undefined): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (!this.socket.destroyed) this.endSocket();
-    const why = reason
-      ? `the connection was lost: ${reason.message}`
-      : 'the connection was closed by the peer';
-    const error = new RpcError(Status.UNAVAILABLE, why, { cause: reason });
-    const streams = [...this.streams.values()];
-    this.streams.clear();
-    this.budget.countStreams(-streams.length);
-    // First, so that those whose calls now fail do not try this connection again.
-    this.onClosed(error);
-    for (const stream of streams) {
-      stream.localEnded = stream.remoteEnded = true;
-      this.#sending.remove(stream);
-      stream.release();
-      stream.onLost(error);
-    }
+  protected override onDataSent(): void {
+    this.#updateRate.earn(4);
+    this.#controlRate.earn(1);
   }
 
   onFrame(type: number, flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#closed) return; // By a frame before it in the same chunk.
-    if (this.#blockStream !== 0 && (type !== CONTINUATION || streamId !== this.#blockStream)) {
+    if (this.isClosed) return; // By a frame before it in the same chunk.
+    if (this.#block.streamId !== 0 && (type !== CONTINUATION || streamId !== this.#block.streamId)) {
       throw protocolError('a header block was interrupted'); // 6.10
     }
-    if (!this.#sawSettings && (type !== SETTINGS || flags & ACK))
+    if (!this.sawSettings && (type !== SETTINGS || flags & ACK))
       throw protocolError('the first frame is not SETTINGS'); // 3.4
     switch (type) {
       case DATA:
@@ -339,25 +162,13 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     }
     const endStream = (flags & END_STREAM) !== 0;
     if (flags & END_HEADERS) return this.#onBlock(streamId, buffer, from, to, endStream);
-    this.#blocks++;
-    this.#blockStream = streamId;
-    this.#blockEndStream = endStream;
-    this.#continuations = 0;
-    this.#block = Buffer.from(buffer.subarray(from, to));
+    this.#block.begin(streamId, endStream, buffer.subarray(from, to));
   }
 
   #onContinuation(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
-    if (this.#blockStream === 0) throw protocolError('CONTINUATION without HEADERS');
-    const bytes = this.#block!.length + end - start;
-    if (++this.#continuations > MAX_CONTINUATIONS || bytes > this.limits.maxHeaderListBytes * 2) {
-      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `a header block of more than ${bytes} bytes`);
-    }
-    this.#block = Buffer.concat([this.#block!, buffer.subarray(start, end)], bytes);
-    if (!(flags & END_HEADERS)) return;
-    const block = this.#block;
-    this.#block = undefined;
-    this.#blockStream = 0;
-    this.#onBlock(streamId, block, 0, block.length, this.#blockEndStream);
+    if (this.#block.streamId === 0) throw protocolError('CONTINUATION without HEADERS');
+    const block = this.#block.continue(buffer.subarray(start, end), (flags & END_HEADERS) !== 0);
+    if (block) this.#onBlock(streamId, block, 0, block.length, this.#block.endStream);
   }
 
   #onBlock(streamId: number, buffer: Buffer, start: number, end: number, endStream: boolean): void {
@@ -381,19 +192,19 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.#updateRate.count();
     if (streamId === 0) {
       if (increment === 0) throw protocolError('WINDOW_UPDATE of 0');
-      if (!this.#sending.add(increment)) {
+      if (!this.sending.add(increment)) {
         throw new ConnectionError(
           ErrorCode.FLOW_CONTROL_ERROR,
           'the window of the connection is over 2^31-1',
         );
       }
-      return this.#sending.send();
+      return this.sending.send();
     }
     const stream = this.streams.get(streamId);
     if (!stream) return this.#unknownStream(streamId, 'WINDOW_UPDATE');
     if (increment === 0) throw protocolError('WINDOW_UPDATE of 0'); // 6.9 allows a stream error; this is a broken peer.
     stream.onWindowUpdate(increment);
-    this.#sending.send();
+    this.sending.send();
   }
 
   #onResetFrame(streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -419,50 +230,18 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     this.#controlRate.count();
     if (flags & ACK) {
       if (end > start) throw frameSize('SETTINGS acknowledgement');
-      this.#isAcknowledged = true;
+      this.isAcknowledged = true;
       return;
     }
-    if ((end - start) % 6 !== 0) throw frameSize('SETTINGS');
-    if (end - start > MAX_SETTINGS * 6) {
-      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `more than ${MAX_SETTINGS} settings in a frame`);
-    }
-    this.#sawSettings = true;
     const windowBefore = this.peerInitialWindow;
-    for (let at = start; at < end; at += 6) this.#set(buffer.readUInt16BE(at), buffer.readUInt32BE(at + 2));
+    this.peerSettings.read(buffer, start, end);
+    this.sawSettings = true;
     // 6.9.2. Once per frame: with many streams open the change is not cheap, and its values are.
     const change = this.peerInitialWindow - windowBefore;
     if (change !== 0) for (const stream of this.streams.values()) stream.onWindowUpdate(change);
     this.writer.settingsAck();
     this.onSettings();
-    this.#sending.send();
-  }
-
-  #set(id: number, value: number): void {
-    switch (id) {
-      case HEADER_TABLE_SIZE:
-        this.encoder.setMaxTableBytes(value);
-        return;
-      case ENABLE_PUSH:
-        if (value > 1) throw protocolError(`ENABLE_PUSH ${value}`);
-        return;
-      case MAX_CONCURRENT_STREAMS:
-        this.peerMaxStreams = value;
-        return;
-      case INITIAL_WINDOW_SIZE:
-        if (value > MAX_WINDOW)
-          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `initial window ${value}`);
-        this.peerInitialWindow = value;
-        return;
-      case MAX_FRAME_SIZE:
-        if (value < MIN_MAX_FRAME_SIZE || value > MAX_MAX_FRAME_SIZE)
-          throw protocolError(`MAX_FRAME_SIZE ${value}`);
-        // Larger frames would let one message hold up the others for longer.
-        return;
-      case WELCOMES_PINGS:
-        this.peerWelcomesPings = value === 1;
-        return;
-      default: // 6.5.2: unknown settings are ignored.
-    }
+    this.sending.send();
   }
 
   #onPing(flags: number, streamId: number, buffer: Buffer, start: number, end: number): void {
@@ -472,61 +251,4 @@ export abstract class Http2Connection implements FrameHandler, StreamOwner {
     if (flags & ACK) return this.onPong();
     this.writer.ping(buffer.subarray(start, end), true);
   }
-
-  // --- sending messages
-
-  takes(stream: Sender, bytes: number): boolean {
-    return this.#sending.takes(stream, bytes);
-  }
-
-  spend(stream: Sender, bytes: number): void {
-    this.#sending.spend(stream, bytes);
-  }
-
-  enqueue(stream: Sender): void {
-    this.#sending.enqueue(stream);
-  }
-
-  /** The stream is closed (5.1). */
-  forget(stream: Sender): void {
-    this.#sending.remove(stream);
-    if (!this.streams.delete(stream.id)) return;
-    stream.release();
-    this.budget.countStreams(-1);
-    this.onStreamForgotten();
-  }
 }
-
-function asConnectionError(reason: unknown): ConnectionError {
-  if (reason instanceof ConnectionError) return reason;
-  if (reason instanceof HpackError) return new ConnectionError(ErrorCode[reason.code], reason.message);
-  return new ConnectionError(ErrorCode.INTERNAL_ERROR, textOf(reason), { cause: reason });
-}
-
-/** 3.4: what speaks something else is told so, and not what its bytes would mean in HTTP/2. */
-const notHttp2 = (error: ConnectionError) =>
-  error.code === ErrorCode.FRAME_SIZE_ERROR
-    ? new ConnectionError(ErrorCode.PROTOCOL_ERROR, `the peer does not speak HTTP/2 (${error.message})`)
-    : error;
-
-const protocolError = (text: string) => new ConnectionError(ErrorCode.PROTOCOL_ERROR, text);
-const frameSize = (what: string) =>
-  new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, `${what} of a wrong length`);
-
-/** 7 and gRPC's mapping: what a reset means to the call that it ended. */
-export function statusOfReset(code: number): Status {
-  switch (code) {
-    case ErrorCode.REFUSED_STREAM:
-      return Status.UNAVAILABLE;
-    case ErrorCode.CANCEL:
-      return Status.CANCELLED;
-    case ErrorCode.ENHANCE_YOUR_CALM:
-      return Status.RESOURCE_EXHAUSTED;
-    case ErrorCode.INADEQUATE_SECURITY:
-      return Status.PERMISSION_DENIED;
-    default:
-      return Status.INTERNAL;
-  }
-}
-
-export const resetText = (code: number) => `the stream was reset with ${errorName(code)}`;

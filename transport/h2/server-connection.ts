@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { acceptEncoding, compressionNamed } from '../../codec/compression.js';
 import type { Peer } from '../../rpc/call.js';
 import type { CompressionName } from '../../rpc/compression.js';
 import { RpcError } from '../../rpc/error.js';
@@ -7,28 +6,27 @@ import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { requestHead as connectHead } from '../connect/request-head.js';
 import { peerOfSocket } from '../peer.js';
-import type { ListenOptions, Route } from '../transport.js';
+import type { ListenOptions } from '../transport.js';
+import { admit, Refusal, tooMuchMetadata, unknownMethod } from './admission.js';
 import type { Budget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { ConnectStream } from './connect-stream.js';
-import { Http2Connection, resetText, SETTINGS_ACK_TIMEOUT_MS } from './connection.js';
+import { Http2Connection } from './connection.js';
+import { ConnectionAge } from './connection-age.js';
+import { SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
 import { ContentLength } from './content-length.js';
-import { addMetadata, fieldOf, trailerFields } from './headers.js';
-import { PreparedBlock } from './hpack-prepared.js';
+import { fieldOf } from './headers.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
 import { Rate } from './rate.js';
 import { type RequestHead, requestHead } from './request-head.js';
+import { resetText } from './reset.js';
+import { ResponseHeaders } from './response-headers.js';
 import { ServerExchange, ServerStream, ServerUnary } from './server-stream.js';
 import type { Fields, GrpcStream } from './stream.js';
+import { Taken } from './taken.js';
 
-const MINUTE_MS = 60_000;
 const SETTINGS_TIMEOUT_MS = 5_000;
-const IDLE_MS = 5 * MINUTE_MS;
-/** Long-lived connections stay with the servers they began with, and with the credentials. */
-const MAX_AGE_MS = 30 * MINUTE_MS;
 const AGE_GRACE_MS = 30_000;
-/** Within this a client has to take something of what is written to it. */
-const WRITE_TIMEOUT_MS = MINUTE_MS;
 /** Above this nothing more is read until what is written has gone: answers, resets and acknowledgements add up. */
 const MAX_PENDING_BYTES = 2_097_152;
 const STREAM_TICK_MS = 10_000;
@@ -41,26 +39,17 @@ export class ServerConnection extends Http2Connection {
   readonly #cancellations = new Cancellations();
   readonly #resets = new Rate('resets of streams that were over', 1_000, 10_000);
   readonly #refusals = new Rate('streams over the limit', 1_000, 10_000);
-  readonly #responses: Record<CompressionName, Map<string, PreparedBlock>> = {
-    // By content type.
-    identity: new Map(),
-    gzip: new Map(),
-  };
-  readonly #okTrailers = new PreparedBlock(this.encoder, ['grpc-status', '0']);
+  readonly #responses: ResponseHeaders;
   #lastId = 0; // Of the streams that we look at,
   #lastSeenId = 0; // and of those that we have left unanswered, since we are going away.
   #draining = false;
   #goingAway = false;
   #cancelledThisTurn = 0;
 
-  readonly #openedAt = performance.now();
-  readonly #maxAgeMs = MAX_AGE_MS * (0.9 + Math.random() * 0.2);
-  #idleSince = this.#openedAt;
-  #idleId = 0;
+  readonly #age = new ConnectionAge();
+  readonly #taken = new Taken(this.output);
   #cutOffAt = Number.POSITIVE_INFINITY;
   #nextStreamTick = 0;
-  #takenBytes = 0;
-  #takenSince = 0;
 
   constructor(socket: Socket, options: ListenOptions, budget: Budget, onClosed: () => void) {
     super(
@@ -76,6 +65,7 @@ export class ServerConnection extends Http2Connection {
     socket.on('drain', () => socket.resume());
     this.options = options;
     this.#onClosed = onClosed;
+    this.#responses = new ResponseHeaders(this.encoder);
     this.peer = peerOfSocket(socket);
     this.announce(true);
   }
@@ -103,13 +93,7 @@ export class ServerConnection extends Http2Connection {
       return this.writer.resetStream(streamId, ErrorCode.REFUSED_STREAM); // 5.1.2
     }
     this.#cancellations.opened();
-    if (!fields)
-      return this.#refuse(
-        streamId,
-        endStream,
-        Status.RESOURCE_EXHAUSTED,
-        'the metadata of the request is over the limit',
-      );
+    if (!fields) return this.#refuse(streamId, endStream, tooMuchMetadata());
     this.#onRequest(streamId, requestHead(fields), endStream);
   }
 
@@ -120,23 +104,13 @@ export class ServerConnection extends Http2Connection {
     }
     if (head.subtype === undefined) return this.#onConnectRequest(streamId, head, endStream);
     const route = this.options.routes.get(head.path);
-    if (!route) {
-      return this.#refuse(
-        streamId,
-        endStream,
-        Status.UNIMPLEMENTED,
-        `the server does not implement the method ${head.path.slice(0, 256)}`,
-      );
-    }
-    const wire = route.wire(head.subtype);
-    if (wire instanceof RpcError) return this.#refuse(streamId, endStream, wire.code, wire.details);
-    const unknown = head.encoding && unknownEncoding(head.encoding);
-    if (unknown)
-      return this.#refuse(streamId, endStream, unknown.code, unknown.details, [
-        'grpc-accept-encoding',
-        acceptEncoding,
-      ]);
-    const stream = this.#stream(streamId, route, wire, head);
+    if (!route) return this.#refuse(streamId, endStream, unknownMethod(head.path));
+    const wire = admit(route, head.subtype, head);
+    if (wire instanceof Refusal) return this.#refuse(streamId, endStream, wire);
+    const stream =
+      route.kind === 'unary'
+        ? new ServerUnary(this, streamId, route, wire, head)
+        : new ServerExchange(this, streamId, route, wire, head);
     if (head.contentLength !== undefined) stream.content = new ContentLength(head.contentLength);
     this.streams.add(stream);
     this.budget.countStreams(1);
@@ -157,22 +131,9 @@ export class ServerConnection extends Http2Connection {
     if (endStream) stream.onHeaders(undefined, true);
   }
 
-  #stream(id: number, route: Route, wire: Exclude<ReturnType<Route['wire']>, RpcError>, head: RequestHead) {
-    return route.kind === 'unary'
-      ? new ServerUnary(this, id, route, wire, head)
-      : new ServerExchange(this, id, route, wire, head);
-  }
-
-  #refuse(streamId: number, endStream: boolean, code: Status, text: string, more: Fields = []): void {
-    this.#answer(streamId, endStream, [
-      ...trailerFields(code, text, [], { contentType: 'application/grpc' }),
-      ...more,
-    ]);
-  }
-
   /** An answer without a stream: the request's DATA, which may be on its way, is let pass. */
-  #answer(streamId: number, endStream: boolean, fields: Fields): void {
-    this.writer.headers(streamId, this.encoder.encode(fields), true);
+  #refuse(streamId: number, endStream: boolean, { trailers }: Refusal): void {
+    this.writer.headers(streamId, this.encoder.encode(trailers), true);
     if (!endStream) this.writer.resetStream(streamId, ErrorCode.NO_ERROR); // 8.1
   }
 
@@ -183,27 +144,11 @@ export class ServerConnection extends Http2Connection {
     compression: CompressionName,
     metadata: Metadata | undefined,
   ): void {
-    this.writer.headers(streamId, this.#responseBlock(contentType, compression, metadata), false);
+    this.writer.headers(streamId, this.#responses.header(contentType, compression, metadata), false);
   }
 
-  #responseBlock(contentType: string, compression: CompressionName, metadata: Metadata | undefined): Buffer {
-    if (metadata && metadata.size > 0) {
-      const fields = responseFields(contentType, compression);
-      addMetadata(fields, metadata);
-      return this.encoder.encode(fields);
-    }
-    const responses = this.#responses[compression];
-    let block = responses.get(contentType);
-    if (!block) {
-      block = new PreparedBlock(this.encoder, responseFields(contentType, compression));
-      responses.set(contentType, block);
-    }
-    return block.encode();
-  }
-
-  /** Trailers of a call that went well and has no more to say. */
   endOk(streamId: number): void {
-    this.writer.headers(streamId, this.#okTrailers.encode(), true);
+    this.writer.headers(streamId, this.#responses.okTrailers(), true);
   }
 
   end(streamId: number, trailers: Fields): void {
@@ -242,11 +187,12 @@ export class ServerConnection extends Http2Connection {
     if (this.isClosed) return;
     try {
       this.checkUnfinished(now);
-      if (!this.sawSettings && now - this.#openedAt >= SETTINGS_TIMEOUT_MS) {
+      if (!this.sawSettings && now - this.#age.openedAt >= SETTINGS_TIMEOUT_MS) {
         throw new ConnectionError(ErrorCode.SETTINGS_TIMEOUT, `no SETTINGS within ${SETTINGS_TIMEOUT_MS} ms`);
       }
-      if (now - this.#openedAt >= SETTINGS_ACK_TIMEOUT_MS) this.checkAcknowledged();
-      this.#checkWriting(now);
+      if (now - this.#age.openedAt >= SETTINGS_ACK_TIMEOUT_MS) this.checkAcknowledged();
+      const notTaken = this.#taken.check(now);
+      if (notTaken) return this.#destroy(notTaken);
       if (now >= this.#nextStreamTick) {
         this.#nextStreamTick = now + STREAM_TICK_MS;
         for (const stream of this.streams.values())
@@ -256,22 +202,14 @@ export class ServerConnection extends Http2Connection {
       return this.failed(reason);
     }
     if (now >= this.#cutOffAt) return this.cutOff();
-    if (this.streams.size > 0 || this.#lastId !== this.#idleId) {
-      this.#idleId = this.#lastId;
-      this.#idleSince = now;
-    }
-    if (this.#draining) return;
-    if (now - this.#idleSince < IDLE_MS && now - this.#openedAt < this.#maxAgeMs) return;
+    const isOver = this.#age.isOver(now, this.streams.size, this.#lastId);
+    if (this.#draining || !isOver) return;
     this.drain();
     this.#cutOffAt = now + AGE_GRACE_MS;
   }
 
-  #checkWriting(now: number): void {
-    const { pendingBytes, takenBytes } = this.output;
-    if (pendingBytes === 0 || takenBytes !== this.#takenBytes) this.#takenSince = now;
-    this.#takenBytes = takenBytes;
-    if (now - this.#takenSince < WRITE_TIMEOUT_MS) return;
-    this.lost(new Error(`the client took nothing for ${WRITE_TIMEOUT_MS} ms`));
+  #destroy(reason: Error): void {
+    this.lost(reason);
     this.socket.destroy();
   }
 
@@ -326,20 +264,5 @@ export class ServerConnection extends Http2Connection {
 
   protected override onClosed(): void {
     this.#onClosed();
-  }
-}
-
-function responseFields(contentType: string, compression: CompressionName): string[] {
-  const fields = [':status', '200', 'content-type', contentType, 'grpc-accept-encoding', acceptEncoding];
-  if (compression !== 'identity') fields.push('grpc-encoding', compression);
-  return fields;
-}
-
-function unknownEncoding(name: string): RpcError | undefined {
-  try {
-    compressionNamed(name);
-    return undefined;
-  } catch (error) {
-    return RpcError.from(error, Status.UNIMPLEMENTED);
   }
 }

@@ -1,0 +1,40 @@
+import { acceptEncoding, compressionNamed } from '../../codec/compression.js';
+import { RpcError } from '../../rpc/error.js';
+import { Status } from '../../rpc/status.js';
+import type { Route } from '../transport.js';
+import type { WireMethod } from '../wire-method.js';
+import { trailerFields } from './headers.js';
+import type { RequestHead } from './request-head.js';
+import type { Fields } from './stream.js';
+
+/** Why a request is answered at once, with trailers only. */
+export class Refusal {
+  readonly trailers: Fields;
+
+  constructor(code: Status, text: string, more: Fields = []) {
+    this.trailers = [...trailerFields(code, text, [], { contentType: 'application/grpc' }), ...more];
+  }
+}
+
+export const unknownMethod = (path: string) =>
+  new Refusal(Status.UNIMPLEMENTED, `the server does not implement the method ${path.slice(0, 256)}`);
+
+export const tooMuchMetadata = () =>
+  new Refusal(Status.RESOURCE_EXHAUSTED, 'the metadata of the request is over the limit');
+
+/** How the messages of a request are read, if its content type and its compression are known here. */
+export function admit(route: Route, subtype: string, head: RequestHead): WireMethod | Refusal {
+  const wire = route.wire(subtype);
+  if (wire instanceof RpcError) return new Refusal(wire.code, wire.details);
+  return (head.encoding && unknownEncoding(head.encoding)) || wire;
+}
+
+function unknownEncoding(name: string): Refusal | undefined {
+  try {
+    compressionNamed(name);
+    return undefined;
+  } catch (reason) {
+    const { code, details } = RpcError.from(reason, Status.UNIMPLEMENTED);
+    return new Refusal(code, details, ['grpc-accept-encoding', acceptEncoding]);
+  }
+}
