@@ -4,6 +4,7 @@ import type { AgentAddress } from './agent-address.js';
 import { type Answer, answerOf } from './answer.js';
 import { type Doing, failureOf } from './failure.js';
 import { wasLostBeforeSeen, wasNeverSent } from './guard.js';
+import type { Lane } from './lane.js';
 import { cancelledBy, createNpmConsul } from './npm-consul.js';
 import type { ConsulTls } from './tls.js';
 import type { TokenSource } from './token.js';
@@ -31,13 +32,11 @@ export type ConsulRequest<T> = {
   /** Lets any server answer, with what it knows. @default false */
   readonly stale?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Connections that it shares with its like only, so that a renewal never waits behind anything. @default by `since` */
+  /** @default by `since`: watches or requests */
   readonly lane?: Lane | undefined;
   /** Checks the answer, since what answers may be a proxy's error page. @throws BadAnswer */
   readonly read: (answer: Answer) => T;
 };
-
-export type Lane = 'requests' | 'watches' | 'renewals';
 
 /** All that we ask of Consul goes through here: every request has a deadline, every failure is an RpcError without the token. */
 export interface ConsulClient {

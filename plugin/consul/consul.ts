@@ -5,12 +5,12 @@ import { Status } from '../../rpc/status.js';
 import type { Node } from '../../selector/node.js';
 import type { Resolution } from '../../selector/resolver.js';
 import type { ResolverPlugin } from '../plugin.js';
+import { type ChangeEvent, changes } from './changes.js';
 import { type ConsulConnection, connectConsul } from './connection.js';
 import { checkPrefix, entryReader, folderOf, formatEntry } from './entry.js';
 import { kvOf } from './kv.js';
 import { register } from './registration.js';
-import { shareWatch } from './shared.js';
-import { type WatchEvent, watch } from './watch.js';
+import { sharedChanges } from './shared-changes.js';
 
 export type ConsulOptions = ConsulConnection & {
   /**
@@ -39,14 +39,14 @@ export function consul(options: ConsulOptions = {}): ResolverPlugin {
 
   async function* resolutions(folder: string, signal: AbortSignal): AsyncGenerator<Resolution> {
     const key = JSON.stringify([client.identity, 'kv', folder, stale]);
-    for await (const change of shareWatch(key, (stop) => nodesIn(folder, stop), signal)) {
+    for await (const change of sharedChanges(key, (stop) => nodesIn(folder, stop), signal)) {
       yield change.kind === 'value' ? { kind: 'nodes', nodes: change.value } : change;
     }
   }
 
-  function nodesIn(folder: string, signal: AbortSignal): AsyncIterable<WatchEvent<readonly Node[]>> {
+  function nodesIn(folder: string, signal: AbortSignal): AsyncIterable<ChangeEvent<readonly Node[]>> {
     const read = entryReader(folder, logger);
-    return watch(
+    return changes(
       async (since, signal) => {
         const { entries, index, knownLeader } = await kv.list(folder, { since, stale, signal });
         // A server that has just started knows nothing until there is a leader.

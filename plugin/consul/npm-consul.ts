@@ -4,8 +4,8 @@ import https from 'node:https';
 import Consul from 'consul';
 import type { AgentAddress } from './agent-address.js';
 import type { Response } from './answer.js';
-import type { Lane } from './client.js';
 import { guardedRequest } from './guard.js';
+import type { Lane } from './lane.js';
 import type { ConsulTls } from './tls.js';
 
 /** npm `consul` for one agent, with the guard of its answers in place. */

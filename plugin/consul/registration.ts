@@ -2,9 +2,9 @@ import { RpcError } from '../../rpc/error.js';
 import type { Logger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import type { Registration } from '../plugin.js';
+import { systemClock } from './changes.js';
 import { ENTRY_FLAGS } from './entry.js';
 import type { Kv } from './kv.js';
-import { systemClock } from './watch.js';
 
 const RETRY_MS = 200;
 const MAX_DEREGISTER_MS = 5_000;

@@ -11,12 +11,12 @@ export interface Answer<T> {
 /** Answers at once without an index; with one, holds the answer until the source has moved past it. */
 export type Query<T> = (since: bigint | undefined, signal: AbortSignal) => Promise<Answer<T>>;
 
-export type WatchEvent<T> =
+export type ChangeEvent<T> =
   | { readonly kind: 'value'; readonly value: T }
   /** The source could not be asked. Told once for an outage, again when the code changes. */
   | { readonly kind: 'failure'; readonly error: RpcError };
 
-export type WatchOptions<T> = {
+export type ChangesOptions<T> = {
   signal: AbortSignal;
   /** Whether two values mean the same to the reader; the second is then not delivered. */
   same: (a: T, b: T) => boolean;
@@ -51,10 +51,10 @@ const NO_INDEX_BACKOFF: Backoff = { baseMs: 2_000, maxMs: 10_000 };
  * The index is forgotten whenever the source may not know it any more (any error, a lower index, a slow reader): a
  * source that lost its data would hold an old, higher one for a whole wait and report nothing.
  */
-export async function* watch<T>(
+export async function* changes<T>(
   query: Query<T>,
-  { signal, same, clock = systemClock, random = Math.random }: WatchOptions<T>,
-): AsyncGenerator<WatchEvent<T>, void, undefined> {
+  { signal, same, clock = systemClock, random = Math.random }: ChangesOptions<T>,
+): AsyncGenerator<ChangeEvent<T>, void, undefined> {
   let since: bigint | undefined;
   let last: { readonly value: T } | undefined;
   let failures = 0;

@@ -1,8 +1,8 @@
 import type { RpcError } from '../../rpc/error.js';
-import type { WatchEvent } from './watch.js';
+import type { ChangeEvent } from './changes.js';
 
 /** Makes the one watch; it ends when the signal aborts. */
-export type MakeWatch<T> = (signal: AbortSignal) => AsyncIterable<WatchEvent<T>>;
+export type MakeChanges<T> = (signal: AbortSignal) => AsyncIterable<ChangeEvent<T>>;
 
 const running = new Map<string, Shared<unknown>>();
 
@@ -11,11 +11,11 @@ const running = new Map<string, Shared<unknown>>();
  * connection of the agent's two hundred. A reader gets what is known at once, then the changes; a slow one skips states.
  * @param key tells what is asked, and whom
  */
-export function shareWatch<T>(
+export function sharedChanges<T>(
   key: string,
-  make: MakeWatch<T>,
+  make: MakeChanges<T>,
   signal: AbortSignal,
-): AsyncGenerator<WatchEvent<T>, void, undefined> {
+): AsyncGenerator<ChangeEvent<T>, void, undefined> {
   let shared = running.get(key) as Shared<T> | undefined;
   if (!shared) {
     shared = new Shared(make, () => running.delete(key));
@@ -25,7 +25,7 @@ export function shareWatch<T>(
 }
 
 class Shared<T> {
-  readonly #make: MakeWatch<T>;
+  readonly #make: MakeChanges<T>;
   readonly #onEnd: () => void;
   readonly #stop = new AbortController();
   readonly #wake = new Set<() => void>();
@@ -35,12 +35,12 @@ class Shared<T> {
   #failure: { readonly error: RpcError; readonly version: number } | undefined;
   #ended: { readonly reason: unknown } | undefined;
 
-  constructor(make: MakeWatch<T>, onEnd: () => void) {
+  constructor(make: MakeChanges<T>, onEnd: () => void) {
     this.#make = make;
     this.#onEnd = onEnd;
   }
 
-  async *read(signal: AbortSignal): AsyncGenerator<WatchEvent<T>, void, undefined> {
+  async *read(signal: AbortSignal): AsyncGenerator<ChangeEvent<T>, void, undefined> {
     if (signal.aborted) return;
     if (this.#readers++ === 0) void this.#run();
     let seen = 0;

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
-import { type Answer, type Clock, systemClock, type WatchEvent, watch } from '../../plugin/consul/watch.js';
+import {
+  type Answer,
+  type ChangeEvent,
+  type Clock,
+  changes,
+  systemClock,
+} from '../../plugin/consul/changes.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 
@@ -41,9 +47,9 @@ async function run(steps: readonly Step[], random = () => 1) {
     return step;
   };
   const events: string[] = [];
-  const told = (event: WatchEvent<string>) =>
+  const told = (event: ChangeEvent<string>) =>
     event.kind === 'value' ? event.value : `failure: ${event.error.details}`;
-  for await (const event of watch(query, { signal: controller.signal, same: Object.is, clock, random }))
+  for await (const event of changes(query, { signal: controller.signal, same: Object.is, clock, random }))
     events.push(told(event));
   return { asked, events, slept: clock.slept };
 }
@@ -144,7 +150,7 @@ for (const [title, answer] of [
       if (clock.now() >= 60_000) controller.abort();
       return answer(++asked);
     };
-    for await (const _ of watch(query, { signal: controller.signal, same: Object.is, clock }));
+    for await (const _ of changes(query, { signal: controller.signal, same: Object.is, clock }));
     assert.ok(asked <= 60 * 20 + 1, `${asked} requests in a minute`);
   });
 }
@@ -152,7 +158,7 @@ for (const [title, answer] of [
 test('a slow reader gets the state of the moment', async () => {
   const controller = new AbortController();
   let state = 1n;
-  const events = watch(async () => at(state, `${state}`), {
+  const events = changes(async () => at(state, `${state}`), {
     signal: controller.signal,
     same: Object.is,
     clock: virtualClock(),
@@ -172,7 +178,7 @@ test('an index that has lain for long, behind a slow reader, is not waited from'
     asked.push(since);
     return at(BigInt(asked.length), `${asked.length}`);
   };
-  const events = watch(query, { signal: controller.signal, same: Object.is, clock });
+  const events = changes(query, { signal: controller.signal, same: Object.is, clock });
   await events.next();
   await events.next();
   await clock.sleep(2_000, controller.signal);
@@ -188,7 +194,7 @@ test('an abort ends the pause after a failure, and nothing comes after it', { ti
     asked++;
     throw denied();
   };
-  const events = watch(query, { signal: controller.signal, same: Object.is });
+  const events = changes(query, { signal: controller.signal, same: Object.is });
   assert.equal((await events.next()).value?.kind, 'failure');
   const next = events.next(); // In a pause of seconds.
   controller.abort();
@@ -202,12 +208,12 @@ test('an answer that comes after the abort is not delivered', async () => {
     controller.abort();
     return at(1n, 'a');
   };
-  const events = watch(query, { signal: controller.signal, same: Object.is });
+  const events = changes(query, { signal: controller.signal, same: Object.is });
   assert.deepEqual(await events.next(), { value: undefined, done: true });
 });
 
 test('an abort before the start asks nothing', async () => {
-  const events = watch(() => assert.fail('no query'), { signal: AbortSignal.abort(), same: Object.is });
+  const events = changes(() => assert.fail('no query'), { signal: AbortSignal.abort(), same: Object.is });
   assert.equal((await events.next()).done, true);
 });
 
