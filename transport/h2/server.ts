@@ -1,10 +1,11 @@
-import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer, type Server, type Socket } from 'node:net';
 import { formatAddress, parseAddress } from '../../rpc/address.js';
 import { Http1Server } from '../connect/http1.js';
 import { listenError } from '../listen-error.js';
 import type { Listener, ListenOptions } from '../transport.js';
+import { Admission } from './admission.js';
 import { Budget } from './budget.js';
+import { handshakes } from './handshakes.js';
 import { PREFACE } from './protocol.js';
 import { ServerConnection } from './server-connection.js';
 
@@ -38,7 +39,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     };
     awaitPreface(socket, openHttp2, (seen) => http1.take(socket, seen));
   };
-  const server = createServer(options, accept);
+  const { tls, maxConnectionsPerAddress, logger } = options;
+  const admission = new Admission(maxConnectionsPerAddress, logger);
+  const admitted = tls ? handshakes(tls, { timeoutMs: PREFACE_TIMEOUT_MS }, accept) : accept;
+  const server = createServer({ noDelay: true }, (socket) => {
+    if (admission.admit(socket)) admitted(socket);
+    else socket.destroy();
+  });
   server.maxConnections = MAX_CONNECTIONS;
   const address = await bind(server, options.address);
   let closing: Promise<void> | undefined;
@@ -83,22 +90,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       return closing;
     },
   };
-}
-
-function createServer({ tls }: ListenOptions, accept: (socket: Socket) => void): Server {
-  if (!tls) return createTcpServer({ noDelay: true }, accept);
-  const { cert, key, ca } = tls;
-  return createTlsServer(
-    {
-      cert,
-      key,
-      ALPNProtocols: ['h2', 'http/1.1'],
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: PREFACE_TIMEOUT_MS,
-      ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
-    },
-    accept,
-  );
 }
 
 function bind(server: Server, wanted: string): Promise<string> {
