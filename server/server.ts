@@ -57,6 +57,11 @@ export type ServerOptions = {
   maxConcurrentCalls?: number | undefined;
   /** Calls in flight on one connection. @default 1,000 */
   maxStreamsPerConnection?: number | undefined;
+  /**
+   * Connections from one IP address (transport `h2`); more are closed at once. Raise it for a server whose clients all
+   * come through one proxy or NAT. @default 256
+   */
+  maxConnectionsPerAddress?: number | undefined;
   /** The time of a unary call that came without a deadline; Infinity for no limit. @default 60,000 */
   timeoutMs?: number | undefined;
   /** Between leaving the registry and refusing calls, so that clients have seen it. @default 1,000 when listed, else 0 */
@@ -109,6 +114,7 @@ export class Server implements AsyncDisposable {
       'maxMetadataBytes',
       'maxConcurrentCalls',
       'maxStreamsPerConnection',
+      'maxConnectionsPerAddress',
     ] as const) {
       checkLimit(name, options[name], 1);
     }
@@ -167,13 +173,15 @@ export class Server implements AsyncDisposable {
   }
 
   async #serve(): Promise<this> {
-    const { tls, maxMessageBytes, maxStreamsPerConnection, compression, handleSignals } = this.#options;
+    const { tls, maxMessageBytes, maxStreamsPerConnection, maxConnectionsPerAddress } = this.#options;
+    const { compression, handleSignals } = this.#options;
     this.#listener = await this.#engine.listen({
       address: this.#wantedAddress,
       tls,
       routes: this.#routes(),
       maxMessageBytes: maxMessageBytes ?? 4 * 1024 * 1024,
       maxStreamsPerConnection: maxStreamsPerConnection ?? 1_000,
+      maxConnectionsPerAddress: maxConnectionsPerAddress ?? 256,
       compression: compression ?? 'identity',
       logger: this.#logger,
     });

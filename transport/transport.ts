@@ -91,6 +91,7 @@ export type ListenOptions = {
   readonly routes: Routes;
   readonly maxMessageBytes: number;
   readonly maxStreamsPerConnection: number;
+  readonly maxConnectionsPerAddress: number;
   readonly compression: CompressionName;
   readonly logger: Logger;
 };

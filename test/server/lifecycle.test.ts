@@ -54,6 +54,7 @@ describe('options of a server', () => {
     ['maxMetadataBytes', -5, /maxMetadataBytes.*got -5/],
     ['maxConcurrentCalls', 0, /maxConcurrentCalls.*got 0/],
     ['maxStreamsPerConnection', Number.NaN, /maxStreamsPerConnection.*got NaN/],
+    ['maxConnectionsPerAddress', 0, /maxConnectionsPerAddress.*got 0/],
   ] as const) {
     test(`${name}: ${JSON.stringify(value)} is refused when the server is made`, () => {
       assert.throws(() => new Server({ [name]: value } as ServerOptions), message);

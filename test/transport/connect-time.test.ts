@@ -28,6 +28,7 @@ async function listening(limits: Partial<Http1Limits>) {
       routes: new Map([[ECHO, route]]),
       maxMessageBytes: 1_000,
       maxStreamsPerConnection: 10,
+      maxConnectionsPerAddress: 10,
       compression: 'identity',
       logger: silentLogger,
     },

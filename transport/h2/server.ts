@@ -1,9 +1,10 @@
-import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { formatAddress, parseAddress } from '../../rpc/address.js';
 import { listenError } from '../listen-error.js';
-import { tls as nodeTls } from '../node-tls.js';
 import type { Listener, ListenOptions } from '../transport.js';
+import { AddressLimit } from './address-limit.js';
 import { Budget } from './budget.js';
+import { handshakes } from './handshakes.js';
 import { PREFACE } from './protocol.js';
 import { ServerConnection } from './server-connection.js';
 
@@ -39,7 +40,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     };
     awaitPreface(socket, openHttp2, (seen) => http1.take(socket, seen));
   };
-  const server = createServer(options, accept);
+  const { tls, maxConnectionsPerAddress, logger } = options;
+  const addresses = new AddressLimit(maxConnectionsPerAddress, logger);
+  const admitted = tls ? handshakes(tls, { timeoutMs: PREFACE_TIMEOUT_MS }, accept) : accept;
+  const server = createServer({ noDelay: true }, (socket) => {
+    if (addresses.admit(socket)) admitted(socket);
+    else socket.destroy();
+  });
   server.maxConnections = MAX_CONNECTIONS;
   const address = await bind(server, options.address);
   let closing: Promise<void> | undefined;
@@ -84,22 +91,6 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       return closing;
     },
   };
-}
-
-function createServer({ tls }: ListenOptions, accept: (socket: Socket) => void): Server {
-  if (!tls) return createTcpServer({ noDelay: true }, accept);
-  const { cert, key, ca } = tls;
-  return nodeTls().createServer(
-    {
-      cert,
-      key,
-      ALPNProtocols: ['h2', 'http/1.1'],
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: PREFACE_TIMEOUT_MS,
-      ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
-    },
-    accept,
-  );
 }
 
 function bind(server: Server, wanted: string): Promise<string> {

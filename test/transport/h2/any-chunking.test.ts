@@ -6,6 +6,7 @@ import { seeded } from '../../seeded.js';
 import { turn } from './fake-socket.js';
 import { frame } from './frames.js';
 import { checkReleased, chunksOf, hostileConnection, mutate, randomFrames } from './fuzz.js';
+import { checkEnded, type HostileServer, hangUp, hostileServer } from './fuzz-client.js';
 import { serverSide } from './server-side.js';
 
 const anyFrame = fc.record(
@@ -68,7 +69,24 @@ describe('any chunking', () => {
 });
 
 describe('mutated frames', () => {
-  it('neither break nor hold up the process, and leave nothing behind', async () => {
+  it('of a server neither break nor hold up a client, and every call ends once', async () => {
+    const batch: HostileServer[] = [];
+    for (let seed = 1; seed <= 5_000; seed++) {
+      const tried = hostileServer(seeded(seed));
+      assert.ok(
+        tried.longestMs < 100 || hostileServer(seeded(seed)).longestMs < 100,
+        `sequence ${seed} hangs`,
+      );
+      batch.push(tried);
+      if (seed % 50 !== 0) continue;
+      await turn();
+      batch.forEach(hangUp);
+      await turn();
+      batch.splice(0).forEach(checkEnded);
+    }
+  });
+
+  it('of a client neither break nor hold up the process, and leave nothing behind', async () => {
     for (let seed = 1; seed <= 5_000; seed++) {
       const { side, longestMs } = hostileConnection(seeded(seed));
       assert.ok(longestMs < 100 || hostileConnection(seeded(seed)).longestMs < 100, `sequence ${seed} hangs`);

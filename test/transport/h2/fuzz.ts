@@ -13,12 +13,12 @@ import {
 } from './frames.js';
 import { type ServerSide, serverSide } from './server-side.js';
 
-type Random = () => number;
+export type Random = () => number;
 
 const PATHS = ['/t/Echo', '/t/Echo', '/t/Hang', '/t/Big', '/t/Chat', '/t/Slow', '/t/None'];
 
-const int = (random: Random, below: number) => Math.floor(random() * below);
-const pick = <T>(random: Random, list: readonly T[]): T => list[int(random, list.length)]!;
+export const int = (random: Random, below: number) => Math.floor(random() * below);
+export const pick = <T>(random: Random, list: readonly T[]): T => list[int(random, list.length)]!;
 
 // Blocks are made once: it is the connection that is to be tried, and not the encoder.
 const requestBlocks = PATHS.map((path) => block(...requestFields(path)));

@@ -128,6 +128,7 @@ export function serverSide(
       routes: routes(handled, options.bigBytes),
       maxMessageBytes: 4 * 1024 * 1024,
       maxStreamsPerConnection: 1_000,
+      maxConnectionsPerAddress: 256,
       compression: 'identity',
       logger: silentLogger,
       ...options,
