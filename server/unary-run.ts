@@ -53,8 +53,9 @@ export class UnaryRun extends ServerCall {
     if (this.#isAnswered) return;
     this.#isAnswered = true;
     try {
-      if (!error) this.headerIsDue();
+      // First: the call ends also when its header cannot be sent.
       this.ended();
+      if (!error) this.headerIsDue();
       if (error) this.#incoming.fail(error);
       else this.#incoming.reply(reply);
     } catch (reason) {

@@ -106,6 +106,24 @@ for (const transport of ['memory', 'h2', 'grpc-js'] as const) {
   });
 }
 
+test('a header over the limit fails the call, whose trailer is told all the same', LIMIT, async () => {
+  await using it = await pair(Limited, {
+    echo(message, context) {
+      context.header.set('x-large', 'v'.repeat(20_000));
+      context.trailer.set('x-told', 'yes');
+      return message;
+    },
+    hold: (message) => message,
+    chat: (requests) => requests,
+    count: messages,
+  });
+  let trailer = new Metadata();
+  const error = await failure(it.api.echo({ text: '' }, { onTrailer: (told) => (trailer = told) }));
+  assert.equal(error.code, Status.INTERNAL);
+  assert.match(error.details, /^the header of the reply has \d+ bytes/);
+  assert.equal(trailer.get('x-told'), 'yes');
+});
+
 async function* messages(): AsyncGenerator<Text, void> {
   yield { text: 'a' };
 }
