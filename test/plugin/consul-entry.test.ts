@@ -57,7 +57,7 @@ test('an address with nothing more to say is written as it is, for readers that 
   );
 });
 
-test('whatever is in the store, reading gives a node that can be called or a plain refusal', () => {
+test('B1: whatever is in the store, reading gives a node that can be called or a plain refusal', () => {
   const texts = fc.oneof(
     fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
     fc.string().map((text) => Buffer.from(text)),
@@ -94,7 +94,7 @@ test('whatever is in the store, reading gives a node that can be called or a pla
   );
 });
 
-test('addresses that cannot be called are refused', () => {
+test('B2: addresses that cannot be called are refused', () => {
   const bad = [
     '',
     ' ',
@@ -149,7 +149,7 @@ test('addresses that cannot be called are refused', () => {
   );
 });
 
-test('weights of any kind become one that a balancer can use', () => {
+test('B4: weights of any kind become one that a balancer can use', () => {
   const weights: [string, number][] = [
     ['0', 0],
     ['-5', 0],
@@ -164,7 +164,7 @@ test('weights of any kind become one that a balancer can use', () => {
     assert.equal(parse(`{"address":"a:1","weight":${text}}`).weight, weight, text);
 });
 
-test('fields of a newer release are ignored, fields of a wrong type count as absent', () => {
+test('B10: fields of a newer release are ignored, fields of a wrong type count as absent', () => {
   assert.deepEqual(parse('{"address":"a:1","future":{"x":[1]},"zone":7,"tags":"x","meta":[1]}'), {
     address: 'a:1',
     weight: 1,
@@ -176,7 +176,7 @@ test('fields of a newer release are ignored, fields of a wrong type count as abs
   assert.deepEqual({ ...mixed.meta }, { a: 'b' });
 });
 
-test('__proto__ and constructor in meta are no more than keys', () => {
+test('B6: __proto__ and constructor in meta are no more than keys', () => {
   const node = parse(
     '{"address":"a:1","meta":{"__proto__":"x","constructor":"y"},"__proto__":{"weight":0,"polluted":true}}',
   );
@@ -189,7 +189,7 @@ test('__proto__ and constructor in meta are no more than keys', () => {
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
 });
 
-test('a bad entry is told once for each content, shown cut short, and the others are used', () => {
+test('B1: a bad entry is told once for each content, shown cut short, and the others are used', () => {
   const logger = recordingLogger();
   const read = entryReader('Greeter/', logger);
   const good = entry('127.0.0.1:1', '127.0.0.1:1');
@@ -207,7 +207,7 @@ test('a bad entry is told once for each content, shown cut short, and the others
   assert.equal(logger.lines.length, 2);
 });
 
-test('a flood of bad entries is told in a few lines', () => {
+test('B7: a flood of bad entries is told in a few lines', () => {
   const logger = recordingLogger();
   const read = entryReader('Greeter/', logger);
   const flood = Array.from({ length: 5_000 }, (_, i) => entry(`bad${i}`, 'x'));
@@ -217,7 +217,7 @@ test('a flood of bad entries is told in a few lines', () => {
   assert.equal(logger.lines[20]!.fields.count, 4_980);
 });
 
-test('at most 10,000 nodes are used, which is told once', () => {
+test('B7: at most 10,000 nodes are used, which is told once', () => {
   const logger = recordingLogger();
   const read = entryReader('Greeter/', logger);
   const many = Array.from({ length: MAX_NODES + 5 }, (_, i) => entry(`${i}`, `10.0.${i >> 8}.${i & 255}:80`));
@@ -226,7 +226,7 @@ test('at most 10,000 nodes are used, which is told once', () => {
   assert.equal(logger.lines.length, 1);
 });
 
-test('one address under two keys is one node, and the order of keys does not matter', () => {
+test('W6, B5: one address under two keys is one node, and the order of keys does not matter', () => {
   const read = entryReader('Greeter/', recordingLogger());
   const [a, b] = [entry('1', '{"address":"a:1","weight":3}'), entry('2', '{"address":"a:1","weight":4}')];
   assert.deepEqual(
@@ -241,7 +241,7 @@ test('one address under two keys is one node, and the order of keys does not mat
   assert.deepEqual(read([x, y]), read([y, x]));
 });
 
-test('a prefix that Consul would redirect or refuse is refused', () => {
+test('R1: a prefix that Consul would redirect or refuse is refused', () => {
   for (const prefix of ['', 'a/', 'a/b/', 'ä ?#%/', 'a.b/']) assert.equal(checkPrefix(prefix), prefix);
   for (const prefix of [
     '/',
@@ -262,7 +262,7 @@ test('a prefix that Consul would redirect or refuse is refused', () => {
   }
 });
 
-test('the folder of any accepted name stays itself as the path of a URL', () => {
+test('R1: the folder of any accepted name stays itself as the path of a URL', () => {
   fc.assert(
     fc.property(
       fc.string({ maxLength: 30 }),

@@ -47,7 +47,7 @@ describe('with one agent', () => {
     },
   );
 
-  test('a foreign entry is skipped with one warning, and the watch goes on', TIME_LIMIT, async () => {
+  test('B1: a foreign entry is skipped with one warning, and the watch goes on', TIME_LIMIT, async () => {
     await agent.put('garbage.Greeter/', '');
     await agent.put('garbage.Greeter/readme', 'not an address');
     await agent.put('garbage.Greeter/bytes', Buffer.from([0, 159, 146, 150]));
@@ -109,7 +109,7 @@ describe('with one agent', () => {
     }
   });
 
-  test('a watch that is aborted in its wait lets the process end', TIME_LIMIT, async () => {
+  test('W10: a watch that is aborted in its wait lets the process end', TIME_LIMIT, async () => {
     const program = `
       import { consul } from ${JSON.stringify(new URL('../../plugin/consul/consul.js', import.meta.url).href)};
       const controller = new AbortController();
@@ -125,7 +125,7 @@ describe('with one agent', () => {
 });
 
 test(
-  'an agent that is killed is a failure, and what changed meanwhile comes after it is back',
+  'F1, W5: an agent that is killed is a failure, and what changed meanwhile comes after it is back',
   TIME_LIMIT,
   async () => {
     await using agent = await startConsul();
@@ -150,7 +150,7 @@ test(
   },
 );
 
-test('after a loss of all data, with an index far lower, the watch goes on', TIME_LIMIT, async () => {
+test('F3, W5: after a loss of all data, with an index far lower, the watch goes on', TIME_LIMIT, async () => {
   await using agent = await startConsul();
   for (let i = 0; i < 100; i++) await agent.put('Other/counts-the-index-up', String(i));
   await agent.put('Greeter/1', '127.0.0.1:1');
@@ -163,7 +163,7 @@ test('after a loss of all data, with an index far lower, the watch goes on', TIM
   await reader.untilAddresses('127.0.0.1:2', '127.0.0.1:3');
 });
 
-test('an agent that is stopped and started takes no node away', TIME_LIMIT, async () => {
+test('W14: an agent that is stopped and started takes no node away', TIME_LIMIT, async () => {
   await using agent = await startConsul();
   await agent.put('Greeter/1', '127.0.0.1:1');
   await using reader = read(consul({ address: agent.address }), 'Greeter');
@@ -285,7 +285,7 @@ test('an entry that does not show is a failed registration, and is removed', TIM
   assert.equal(fake.exchanges.at(-1)!.method, 'DELETE');
 });
 
-test('an empty list of a server without a leader is not believed', TIME_LIMIT, async () => {
+test('F6: an empty list of a server without a leader is not believed', TIME_LIMIT, async () => {
   await using fake = await startFakeConsul(({ list }, count) => {
     if (count === 1) list({ 'Greeter/1': '127.0.0.1:1' }, '9');
     else if (count === 2) list({}, '10', { 'x-consul-knownleader': 'false' });
@@ -300,7 +300,7 @@ test('an empty list of a server without a leader is not believed', TIME_LIMIT, a
 });
 
 test(
-  'queries of a watch may be answered by any server, unless that is switched off',
+  'W13: queries of a watch may be answered by any server, unless that is switched off',
   TIME_LIMIT,
   async () => {
     for (const stale of [true, false]) {
@@ -372,10 +372,14 @@ describe('with access control', () => {
     assert.equal(await agent.get('allowed.Half/127.0.0.1:1'), undefined);
   });
 
-  test('an unknown token is a failure of the watch that names the permission', TIME_LIMIT, async () => {
-    await using reader = read(consul({ address: agent.address, token: 'unknown' }), 'allowed.Greeter');
-    const error = await reader.untilFailure();
-    assert.equal(error.code, Status.PERMISSION_DENIED);
-    assert.match(error.message, /key_prefix "allowed\.Greeter\/"/);
-  });
+  test(
+    'F16, S4: an unknown token is a failure of the watch that names the permission',
+    TIME_LIMIT,
+    async () => {
+      await using reader = read(consul({ address: agent.address, token: 'unknown' }), 'allowed.Greeter');
+      const error = await reader.untilFailure();
+      assert.equal(error.code, Status.PERMISSION_DENIED);
+      assert.match(error.message, /key_prefix "allowed\.Greeter\/"/);
+    },
+  );
 });
