@@ -98,9 +98,9 @@ describe('the list of nodes', () => {
     await turns();
     assert.deepEqual(await it.api.who({}), { address: B });
     it.resolver.nodes(A, B);
-    await turns();
     const seen = new Set<string>();
-    for (let i = 0; i < 4; i++) seen.add((await it.api.who({})).address);
+    // A third list in a row takes its time.
+    for (; seen.size < 2; await turns(1)) seen.add((await it.api.who({})).address);
     assert.deepEqual([...seen].sort(), [A, B]);
   });
 
@@ -151,7 +151,7 @@ describe('the list of nodes', () => {
       `of a watch that ${how} is kept, and the watch starts again without a busy loop`,
       LIMIT,
       async () => {
-        await using it = await fleet([A]);
+        await using it = await fleet([A], { emptyListPolicy: 'obey' });
         it.resolver.nodes(A);
         await it.api.who({});
         it.resolver.end(error);
