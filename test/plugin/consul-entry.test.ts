@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { addressPolicy } from '../../plugin/consul/address-policy.js';
 import {
   checkPrefix,
   entryReader,
@@ -283,4 +284,56 @@ test('R1: the folder of any accepted name stays itself as the path of a URL', ()
 test('an entry too large to be read is not written', () => {
   const meta = { notes: 'x'.repeat(MAX_ENTRY_BYTES) };
   assert.throws(() => formatEntry({ address: '127.0.0.1:1', meta }), { code: Status.INVALID_ARGUMENT });
+});
+
+test('B3: an address that is no server of anybody is not called, unless the policy allows it', () => {
+  const usable = (allow: readonly string[] | undefined, ...addresses: string[]) => {
+    const read = entryReader('Greeter/', recordingLogger(), addressPolicy(allow));
+    return read(addresses.map((address) => ({ key: `Greeter/${address}`, value: Buffer.from(address) })))
+      .map(({ address }) => address)
+      .sort();
+  };
+  const denied = [
+    '169.254.169.254:80',
+    '224.0.0.1:80',
+    '255.255.255.255:80',
+    '0.1.2.3:80',
+    '[fe80::1]:80',
+    '[fe80::1%eth0]:80',
+    '[ff02::1]:80',
+    '[::ffff:169.254.169.254]:80',
+    '[::ffff:a9fe:a9fe]:80',
+  ];
+  const disguised = ['2852039166:80', '0xA9FEA9FE:80', '169.254.43518:80', '0xa9.0xfe.0xa9.0xfe:80'];
+  const open = [
+    '127.0.0.1:80',
+    '10.1.2.3:80',
+    '[::1]:80',
+    '[2001:db8::1]:80',
+    'greeter.internal:80',
+    'a1.b2:80',
+  ];
+  assert.deepEqual(usable(undefined, ...denied, ...disguised, ...open), [...open].sort());
+  assert.deepEqual(usable(['10.0.0.0/8', '*.internal'], ...denied, ...disguised, ...open), [
+    '10.1.2.3:80',
+    'greeter.internal:80',
+  ]);
+  assert.deepEqual(usable(['169.254.169.254', '2001:db8::/32', 'A1.B2'], ...denied, ...disguised, ...open), [
+    '169.254.169.254:80',
+    '[2001:db8::1]:80',
+    '[::ffff:169.254.169.254]:80',
+    '[::ffff:a9fe:a9fe]:80',
+    'a1.b2:80',
+  ]);
+  for (const bad of ['10.0.0.0/33', '::/129', 'a b', '10.0.0', 'fe80::1%eth0', '', 'http://x', '10.0.0.0/x'])
+    assert.throws(() => addressPolicy([bad]), {
+      code: Status.INVALID_ARGUMENT,
+      message: new RegExp(`addressPolicy.*${JSON.stringify(bad).slice(0, 8)}`),
+    });
+});
+
+test('B3: a refused address is told with what would allow it', () => {
+  const logger = recordingLogger();
+  entryReader('Greeter/', logger)([{ key: 'Greeter/x', value: Buffer.from('169.254.169.254:80') }]);
+  assert.match(String(logger.lines[0]!.fields.reason), /169\.254\.169\.254:80.*addressPolicy/);
 });

@@ -3,12 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
+import { Client, defineService, memory, unary } from 'lictor';
+import { consul as published } from 'lictor/plugin/consul';
 import { consul } from '../../plugin/consul/consul.js';
 import { type Logger, silentLogger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import { type ConsulAgent, closedPort, startConsul } from '../consul/agent.js';
 import { startFakeConsul } from '../consul/fake.js';
 import { read } from '../contract/reader.js';
+import { turns } from '../deferred.js';
+import { pair } from '../pair.js';
 import { recordingLogger } from './log.js';
 
 const TIME_LIMIT = { timeout: 60_000 };
@@ -163,6 +167,34 @@ test('F3, W5: after a loss of all data, with an index far lower, the watch goes 
   await reader.untilAddresses('127.0.0.1:2', '127.0.0.1:3');
 });
 
+test('F3, W15: while the data of the agent are lost and come back, no call fails', TIME_LIMIT, async () => {
+  const Echo = defineService('lost.Echo', { echo: unary<object, object>() });
+  const transport = memory();
+  await using it = await pair(Echo, { echo: (message) => message }, { transport });
+  await using agent = await startConsul();
+  await agent.put('lost.Echo/1', it.server.address);
+  const logger = recordingLogger();
+  await using client = new Client({
+    transport,
+    resolver: published({ address: agent.address, logger }),
+    logger,
+  });
+  const echo = client.service(Echo);
+  await echo.echo({});
+  let done = false;
+  const calls = (async () => {
+    for (; !done; await turns(1)) await echo.echo({});
+  })();
+  await agent.restart({ wipe: true });
+  const lost = () => logger.lines.some(({ message }) => /most nodes are gone/.test(message));
+  while (!lost()) await turns(1);
+  assert.equal(client.watchState('lost.Echo').kind, 'stale');
+  await agent.put('lost.Echo/1', it.server.address);
+  while (client.watchState('lost.Echo').kind !== 'ready') await turns(1);
+  done = true;
+  await calls;
+});
+
 test('W14: an agent that is stopped and started takes no node away', TIME_LIMIT, async () => {
   await using agent = await startConsul();
   await agent.put('Greeter/1', '127.0.0.1:1');
@@ -234,6 +266,8 @@ test('making the plugin asks nothing, and bad options are refused when it is mad
     { prefix: 'a/../b/' },
     { address: 'ftp://x' },
     { token: 'a\r\nb: c' },
+    { snapshot: '' },
+    { addressPolicy: ['10.0.0.0/33'] },
   ]) {
     assert.throws(() => consul(options), { code: Status.INVALID_ARGUMENT }, JSON.stringify(options));
   }
@@ -383,3 +417,29 @@ describe('with access control', () => {
     },
   );
 });
+
+test(
+  'W13, F6: an answer of a server that is cut off from its leader is used, and is told to be stale',
+  TIME_LIMIT,
+  async () => {
+    const leaderless = { 'x-consul-knownleader': 'false', 'x-consul-lastcontact': '20461' };
+    await using fake = await startFakeConsul(({ list }, count) => {
+      if (count === 1) list({ 'Greeter/1': '127.0.0.1:1' }, '9');
+      else if (count === 2) list({ 'Greeter/2': '127.0.0.1:2' }, '10', leaderless);
+      else if (count === 3) list({ 'Greeter/2': '127.0.0.1:2' }, '10', { 'x-consul-lastcontact': '6000' });
+      else if (count === 4) list({ 'Greeter/2': '127.0.0.1:2' }, '10', { 'x-consul-lastcontact': '30' });
+    });
+    await using reader = read(consul({ address: fake.address }), 'Greeter');
+    await reader.untilAddresses('127.0.0.1:1');
+    await reader.untilAddresses('127.0.0.1:2');
+    const error = await reader.next();
+    assert.ok(error.kind === 'failure' && /no cluster leader.*may be old/.test(error.error.message));
+    const next = await reader.next();
+    assert.ok(next.kind === 'nodes' && next.nodes[0]!.address === '127.0.0.1:2', 'it is not stale any more');
+    assert.deepEqual(
+      fake.exchanges.slice(1, 4).map(({ query }) => query.get('wait')),
+      ['55000ms', '1000ms', '1000ms'],
+      'and is asked again soon while it is',
+    );
+  },
+);
