@@ -143,8 +143,9 @@ export class ConnectCall implements IncomingUnary, Timed {
     }
     // A body of no bytes is never decompressed by clients.
     if (compression === 'identity' || bytes.length === 0 || !this.#head.accepts(compression)) return bytes;
-    fields.push('content-encoding', compression);
-    return compressionNamed(compression).compress(bytes);
+    const compressed = compressionNamed(compression).compress(bytes);
+    if (compressed) fields.push('content-encoding', compression);
+    return compressed ?? bytes;
   }
 
   fail(error: RpcError): void {

@@ -38,7 +38,8 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
 
   /** The header has come. */
   protected abstract onHeader(fields: Fields): void;
-  protected abstract onReply(bytes: Uint8Array): void;
+  /** As it came: what inflates to more takes its memory only when it is read. */
+  protected abstract onReply(bytes: Uint8Array, compressed: boolean): void;
   /** Called once, last. Without `error` the status was OK. */
   protected abstract onDone(error: RpcError | undefined, trailer: Fields | undefined): void;
 
@@ -59,7 +60,8 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
       );
     }
     if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, last);
-    return this.send(compressionNamed(this.#compression).compress(bytes), true, last);
+    const compressed = compressionNamed(this.#compression).compress(bytes);
+    return this.send(compressed ?? bytes, compressed !== undefined, last);
   }
 
   onHeaders(fields: Fields | undefined, endStream: boolean): void {
@@ -87,10 +89,17 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
 
   protected override onMessage(bytes: Buffer, compressed: boolean): void {
     if (!this.#header) throw new RpcError(Status.INTERNAL, 'a reply without a header');
-    if (!compressed) return this.onReply(bytes);
-    if (!this.#encoding || this.#encoding === 'identity')
+    if (compressed && (!this.#encoding || this.#encoding === 'identity'))
       throw new RpcError(Status.INTERNAL, 'a compressed reply, and no grpc-encoding');
-    this.onReply(compressionNamed(this.#encoding).decompress(bytes, this.#maxMessageBytes));
+    this.onReply(bytes, compressed);
+  }
+
+  /** @throws RpcError for what is no reply, or would be over the limit */
+  protected readReply(bytes: Uint8Array, compressed: boolean): unknown {
+    const { reply } = this.call.wire;
+    if (!compressed) return reply.decode(bytes);
+    const { decompress } = compressionNamed(this.#encoding ?? 'identity');
+    return reply.decode(decompress(bytes, this.#maxMessageBytes));
   }
 
   protected override sendEnd(): void {

@@ -8,6 +8,7 @@ import type { Fields } from './stream.js';
 export class ClientUnary extends ClientStream {
   readonly #unary: UnaryCall;
   #reply: Uint8Array | undefined;
+  #replyCompressed = false;
   #header: Fields | undefined;
   protected override readonly hasRoom = true;
 
@@ -24,13 +25,14 @@ export class ClientUnary extends ClientStream {
     this.#header = fields;
   }
 
-  protected override onReply(bytes: Uint8Array): void {
+  protected override onReply(bytes: Uint8Array, compressed: boolean): void {
     if (this.#reply)
       throw new RpcError(
         Status.UNIMPLEMENTED,
         `${this.call.wire.method.path}: more than one reply to a unary call`,
       );
     this.#reply = bytes;
+    this.#replyCompressed = compressed;
   }
 
   protected override onDone(error: RpcError | undefined, trailer: Fields | undefined): void {
@@ -43,7 +45,7 @@ export class ClientUnary extends ClientStream {
       );
     } else if (!failure) {
       try {
-        reply = this.call.wire.reply.decode(this.#reply!);
+        reply = this.readReply(this.#reply!, this.#replyCompressed);
       } catch (reason) {
         failure = RpcError.from(reason, Status.INTERNAL);
       }

@@ -24,6 +24,8 @@ export interface Sender {
 export interface StreamOwner {
   readonly writer: FrameWriter;
   readonly budget: Budget;
+  /** The part of the budget for messages that have come and were not read. */
+  readonly unread: Budget;
   /** What the peer lets a new stream send. */
   readonly peerInitialWindow: number;
   /** What we let a new stream receive. */

@@ -24,7 +24,8 @@ export class ClientReplyStream extends ClientStream implements ReplyStream, Sink
     this.header = new Promise((resolve) => {
       this.#resolveHeader = resolve;
     });
-    this.#inbox = new Inbox(call.wire.reply, {
+    this.#inbox = new Inbox(connection.unread, {
+      read: (bytes, compressed) => this.readReply(bytes, compressed),
       onRoom: () => this.readerHasRoom(),
       onLeave: (error) => this.cancel(error),
     });
@@ -58,8 +59,13 @@ export class ClientReplyStream extends ClientStream implements ReplyStream, Sink
     this.#resolveHeader(metadataOrEmpty(fields));
   }
 
-  protected override onReply(bytes: Uint8Array): void {
-    this.#inbox.put(bytes);
+  protected override onReply(bytes: Uint8Array, compressed: boolean): void {
+    this.#inbox.put(bytes, compressed);
+  }
+
+  override release(): void {
+    super.release();
+    this.#inbox.release();
   }
 
   protected override onDone(error: RpcError | undefined, trailer: Fields | undefined): void {
