@@ -1,9 +1,9 @@
 import type { CompressionName } from './compression.js';
 import type { Deadline } from './deadline.js';
-import { RpcError } from './error.js';
+import type { RpcError } from './error.js';
 import type { Metadata, MetadataInit } from './metadata.js';
 import type { Method } from './service.js';
-import { Status } from './status.js';
+import { Watched } from './watched.js';
 
 /** What one call may ask for; everything is optional. */
 export type CallOptions = {
@@ -44,7 +44,7 @@ export interface CallInfo {
   readonly deadline: Deadline | undefined;
   /**
    * On the server it aborts when the call is cancelled, its deadline passes or its connection is lost; on the client
-   * it is the caller's own, and one that never aborts when there is none.
+   * when the caller's own does, and when the reader leaves a stream of replies.
    */
   readonly signal: AbortSignal;
 }
@@ -100,19 +100,5 @@ export function whenDone(call: Call, reply: Reply, done: (error: RpcError | unde
     done(undefined);
     return reply;
   }
-  return { ...reply, message: watched(reply.message as AsyncIterable<unknown>, done) };
-}
-
-async function* watched(messages: AsyncIterable<unknown>, done: (error: RpcError | undefined) => void) {
-  let end: { error: RpcError | undefined } | undefined;
-  try {
-    yield* messages;
-    end = { error: undefined };
-  } catch (error) {
-    end = { error: RpcError.from(error) };
-    // As it was thrown: made into an RpcError, the text of a handler's unexpected error would reach the client.
-    throw error;
-  } finally {
-    done(end ? end.error : new RpcError(Status.CANCELLED, 'the stream was left before its end'));
-  }
+  return { ...reply, message: new Watched(reply.message as AsyncIterable<unknown>, done) };
 }
