@@ -49,26 +49,35 @@ export interface CallInfo {
   readonly signal: AbortSignal;
 }
 
-/** What a handler is told about its call, and what it may say beside its reply. */
-export interface CallContext extends CallInfo {
-  readonly peer: Peer;
+/**
+ * What a handler is told about its call, and what it may say beside its reply. For the compiler a class, since its
+ * members are not the object's own: it knows then that a copy by `{ ...context }` is no context.
+ */
+export declare abstract class CallContext implements CallInfo {
+  abstract get service(): string;
+  abstract get method(): Method;
+  abstract get metadata(): Metadata;
+  abstract get deadline(): Deadline | undefined;
+  abstract get signal(): AbortSignal;
+  abstract get peer(): Peer;
   /** Milliseconds until the deadline; Infinity without one. */
-  readonly remainingMs: number;
+  abstract get remainingMs(): number;
   /** Sent before the first reply message; say `sendHeader()` to send it earlier. */
-  readonly header: Metadata;
+  abstract get header(): Metadata;
   /** Sent after the last reply message. */
-  readonly trailer: Metadata;
-  sendHeader(): void;
+  abstract get trailer(): Metadata;
   /**
    * Compression of the replies, to be set before the first of them; `uncompressed(message)` leaves one as it is. A
    * client that does not take it gets them as they are. At first it is the server's.
    */
-  compression: CompressionName;
+  abstract get compression(): CompressionName;
+  abstract set compression(name: CompressionName);
   /**
    * Whether the request came compressed; of several, the last that was read. Undefined where the transport does not
    * show it (`grpc-js`).
    */
-  readonly requestCompressed: boolean | undefined;
+  abstract get requestCompressed(): boolean | undefined;
+  abstract sendHeader(): void;
 }
 
 /** A call as an interceptor sees it. `message` is one request, or an AsyncIterable of them, by the method's kind. */
@@ -77,7 +86,10 @@ export type Call = CallInfo & { readonly message: unknown } & (
     | { readonly side: 'server'; readonly context: CallContext }
   );
 
-/** The answer: `message` is one reply, or an AsyncIterable of them, by the method's kind. */
+/**
+ * The answer: `message` is one reply, or an AsyncIterable of them, by the method's kind. On a server, the header (unless
+ * a handler has sent it already) and the trailer of what the outermost interceptor returns are what the client gets.
+ */
 export interface Reply {
   readonly message: unknown;
   readonly header: Metadata;
