@@ -62,14 +62,3 @@ test('metadata that its owner changes after the call is sent as it was', async (
   await replies.return!();
   assert.deepEqual(seen.sort(), ['1', '1', '2']);
 });
-
-test('a stream goes on to the next node while none has seen it', async () => {
-  await using it = await fleet(['b:1'], { balancer: 'roundRobin' });
-  it.resolver.nodes('a:1', 'b:1');
-  for (let i = 0; i < 4; i++) {
-    for await (const { address } of it.api.stream({}, { onHeader: () => {} })) {
-      assert.equal(address, 'b:1');
-      break;
-    }
-  }
-});
