@@ -120,9 +120,10 @@ export class ServerConnection extends Http2Connection {
 
   #onConnectRequest(streamId: number, head: RequestHead, endStream: boolean): void {
     const { path, fields, contentLength } = head;
-    const stream = new ConnectStream(this, streamId, (answer) =>
-      this.writer.headers(streamId, this.encoder.encode(answer), false),
-    );
+    const stream = new ConnectStream(this, streamId, (answer) => {
+      this.writer.headers(streamId, this.encoder.encode(answer), false);
+      this.#resets.earn(1);
+    });
     this.streams.add(stream);
     this.budget.countStreams(1);
     if (contentLength !== undefined) stream.content = new ContentLength(contentLength);
@@ -133,7 +134,7 @@ export class ServerConnection extends Http2Connection {
 
   /** An answer without a stream: the request's DATA, which may be on its way, is let pass. */
   #refuse(streamId: number, endStream: boolean, { trailers }: Refusal): void {
-    this.writer.headers(streamId, this.encoder.encode(trailers), true);
+    this.end(streamId, trailers);
     if (!endStream) this.writer.resetStream(streamId, ErrorCode.NO_ERROR); // 8.1
   }
 
@@ -149,10 +150,13 @@ export class ServerConnection extends Http2Connection {
 
   endOk(streamId: number): void {
     this.writer.headers(streamId, this.#responses.okTrailers(), true);
+    this.#resets.earn(1);
   }
 
   end(streamId: number, trailers: Fields): void {
     this.writer.headers(streamId, this.encoder.encode(trailers), true);
+    // 8.1: a client may give up its requests now, or have given up the call before this reaches it.
+    this.#resets.earn(1);
   }
 
   /** 6.8: first a GOAWAY that refuses nothing, so that no request that is on its way is lost, then the real one. */

@@ -9,6 +9,7 @@ import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import { compressionTooLate } from '../compression-too-late.js';
 import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
+import { isYoungCall } from '../young-call.js';
 import { CompressedRequests } from './compressed-requests.js';
 import { metadataOf, trailerFields } from './headers.js';
 import { Inbox } from './inbox.js';
@@ -30,9 +31,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   protected readonly wire: WireMethod;
   protected readonly head: RequestHead;
   readonly #server: ServerOwner;
+  readonly #openedAt = performance.now();
   #metadata: Metadata | undefined;
   #header: Metadata | undefined;
   #headerSent = false;
+  #hasReplied = false;
   #wantedCompression: CompressionName | undefined; // By the handler.
   #compression: CompressionName = 'identity'; // Of the replies, from their header on.
   #failure: RpcError | undefined;
@@ -44,7 +47,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     this.route = route;
     this.wire = wire;
     this.head = head;
-    this.deadline = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
+    this.deadline = head.timeoutMs === undefined ? undefined : this.#openedAt + head.timeoutMs;
     wheel.add(this);
   }
 
@@ -119,6 +122,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
       );
     }
     this.#sendHeader();
+    this.#hasReplied = true;
     if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, false);
     return this.send(compressionNamed(this.#compression).compress(bytes), true, false);
   }
@@ -193,9 +197,9 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   /** Told every 10 s. The pace of a stream is its own affair. */
   onTick(): void {}
 
-  /** Whether the client gave up what it had only just asked for, long before its time was over. */
+  /** Whether a client that gives the call up has only just asked for it, and has got nothing of it. */
   get isYoung(): boolean {
-    return this.deadline === undefined || performance.now() < this.deadline - (this.head.timeoutMs ?? 0) / 2;
+    return !this.#hasReplied && isYoungCall(this.#openedAt, this.head.timeoutMs);
   }
 }
 
