@@ -8,7 +8,7 @@ import { Budget } from './budget.js';
 import { ClientUnary } from './client-unary.js';
 import { Http2Connection } from './connection.js';
 import { type Http2Limits, SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
-import { requestFields, timeoutText } from './headers.js';
+import { listBytes, requestFields, timeoutText } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { Keepalive, type PingPace } from './keepalive.js';
 import { ConnectionError, DATA, ErrorCode, HEADERS, MAX_STREAM_ID, PREFACE } from './protocol.js';
@@ -19,7 +19,8 @@ import type { Fields } from './stream.js';
 const LIMITS: Http2Limits = {
   streamWindowBytes: 262_144,
   connectionWindowBytes: 8_388_608,
-  maxHeaderListBytes: 16_384,
+  // Of a server of ours: metadata of 16 KiB in the trailer, as much with an error, and its text, nine bytes a character.
+  maxHeaderListBytes: 65_536,
   maxConcurrentStreams: 0,
 };
 /** gRFC A8: the text of a GOAWAY to a client that pings more often than its server likes. */
@@ -82,16 +83,20 @@ export class ClientConnection extends Http2Connection {
     return this.#isReady && !this.#isLeaving && this.streams.size < this.peerSettings.maxStreams;
   }
 
+  /** @throws RpcError for a header that the server would not take */
   unary(call: UnaryCall, request: Uint8Array): ClientUnary {
+    const block = this.#block(call);
     const stream = new ClientUnary(this, this.#takeId(), call);
-    this.#open(stream, call);
+    this.#open(stream, block);
     stream.sendOnly(request);
     return stream;
   }
 
+  /** @throws RpcError for a header that the server would not take */
   stream(call: StreamCall, requests: AsyncIterable<unknown>): ClientReplyStream {
+    const block = this.#block(call);
     const stream = new ClientReplyStream(this, this.#takeId(), call);
-    this.#open(stream, call);
+    this.#open(stream, block);
     stream.pumpFrom(requests);
     return stream;
   }
@@ -103,12 +108,12 @@ export class ClientConnection extends Http2Connection {
     return id;
   }
 
-  #open(stream: ClientUnary | ClientReplyStream, call: OutgoingCall): void {
+  #open(stream: ClientUnary | ClientReplyStream, block: Buffer): void {
     const isFirst = this.streams.size === 0;
     if (isFirst) this.socket.ref();
     this.streams.add(stream);
     this.budget.countStreams(1);
-    this.writer.headers(stream.id, this.#block(call), false);
+    this.writer.headers(stream.id, block, false);
     if (isFirst) this.#keepalive.called();
   }
 
@@ -146,7 +151,7 @@ export class ClientConnection extends Http2Connection {
   #fields(call: OutgoingCall, timeout: string): Fields {
     const { tls } = this.options;
     const { compression = this.options.compression } = call;
-    return requestFields({
+    const fields = requestFields({
       path: call.wire.method.path,
       scheme: tls ? 'https' : 'http',
       authority: this.#authority,
@@ -155,6 +160,10 @@ export class ClientConnection extends Http2Connection {
       timeout,
       metadata: call.metadata,
     });
+    const bytes = listBytes(fields);
+    const { maxHeaderListBytes } = this.peerSettings;
+    if (bytes > maxHeaderListBytes) throw headerTooLarge(bytes, maxHeaderListBytes, this.options.address);
+    return fields;
   }
 
   /** Ends the connection once its calls have. */
@@ -268,3 +277,11 @@ export class ClientConnection extends Http2Connection {
     this.#events.onClosed(error);
   }
 }
+
+/** Before it is sent: a server that gets more may end the connection, and with it the calls of others (6.5.2). */
+const headerTooLarge = (bytes: number, maxBytes: number, address: string) =>
+  new RpcError(
+    Status.RESOURCE_EXHAUSTED,
+    `the header of the request has ${bytes} bytes with its metadata, the server at ${address} takes ${maxBytes}`,
+    { maybeExecuted: false },
+  );

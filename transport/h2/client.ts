@@ -64,13 +64,14 @@ export class H2Connection implements Connection {
   }
 
   stream(call: StreamCall, requests: AsyncIterable<unknown>): ReplyStream {
-    if (this.#current?.hasRoom) return this.#current.stream(call, requests);
+    const ready = this.#current;
     return new LateReplyStream((start, fail) => {
       const failed = (error: RpcError) => {
         fail(error);
         call.ended();
       };
       try {
+        if (ready?.hasRoom) return start(ready.stream(call, requests));
         return this.#wait(call.deadline, (connection) => start(connection.stream(call, requests)), failed);
       } catch (reason) {
         failed(RpcError.from(reason));

@@ -11,7 +11,7 @@ import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } 
 import type { WireMethod } from '../wire-method.js';
 import { isYoungCall } from '../young-call.js';
 import { CompressedRequests } from './compressed-requests.js';
-import { metadataOf, trailerFields } from './headers.js';
+import { metadataOf } from './headers.js';
 import { Inbox } from './inbox.js';
 import type { ServerOwner } from './owner.js';
 import { pace } from './pace.js';
@@ -106,10 +106,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   #sendHeader(): void {
     if (this.#headerSent) return;
-    this.#headerSent = true;
     const { compression } = this;
-    if (this.head.accepts.includes(compression)) this.#compression = compression;
-    this.#server.respond(this.id, this.wire.contentType, this.#compression, this.#header);
+    const used = this.head.accepts.includes(compression) ? compression : 'identity';
+    this.#server.respond(this.id, this.wire.contentType, used, this.#header);
+    this.#headerSent = true;
+    this.#compression = used;
   }
 
   protected sendReply(message: unknown): Promise<void> | undefined {
@@ -141,8 +142,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     if (!error && !this.trailer?.size) this.#server.endOk(this.id);
     else {
       const only = this.#headerSent ? undefined : { contentType: this.wire.contentType };
-      const [code, text] = error ? [error.code, error.details] : [Status.OK, ''];
-      this.#server.end(this.id, trailerFields(code, text, [this.trailer, error?.metadata], only));
+      this.#server.end(this.id, { error, trailer: this.trailer, only });
     }
     // 8.1: the rest of the requests is not wanted.
     if (!this.remoteEnded) this.reset(ErrorCode.NO_ERROR);
