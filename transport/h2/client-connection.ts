@@ -2,16 +2,19 @@ import type { Socket } from 'node:net';
 import { remainingMs } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
-import type { ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../transport.js';
+import type { Cancellable, ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { Budget } from './budget.js';
+import type { ClientStream } from './client-stream.js';
 import { ClientUnary } from './client-unary.js';
 import { Http2Connection } from './connection.js';
 import { type Http2Limits, SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
 import { listBytes, requestFields, timeoutText } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { Keepalive, type PingPace } from './keepalive.js';
+import type { Sender } from './owner.js';
 import { ConnectionError, DATA, ErrorCode, HEADERS, MAX_STREAM_ID, PREFACE } from './protocol.js';
+import { RepeatableRequests } from './repeatable-requests.js';
 import { ClientReplyStream } from './reply-stream.js';
 import { resetText, statusOfReset } from './reset.js';
 import type { Fields } from './stream.js';
@@ -37,7 +40,14 @@ export type ClientConnectionEvents = {
   /** A call has ended, so that there may be room for another. */
   onRoom(): void;
   onClosed(error: RpcError): void;
+  /**
+   * The server has not looked at a call and will not; `send` is how it is sent again. Undefined when it is not to be;
+   * otherwise it is sent, or told in the end that it could not be.
+   */
+  onUnprocessed(stream: ClientStream, send: SendAgain): Cancellable | undefined;
 };
+
+export type SendAgain = (connection: ClientConnection) => Cancellable;
 
 /** A client's end of a connection. */
 export class ClientConnection extends Http2Connection {
@@ -84,9 +94,9 @@ export class ClientConnection extends Http2Connection {
   }
 
   /** @throws RpcError for a header that the server would not take */
-  unary(call: UnaryCall, request: Uint8Array): ClientUnary {
+  unary(call: UnaryCall, request: Uint8Array, tries = 0): ClientUnary {
     const block = this.#block(call);
-    const stream = new ClientUnary(this, this.#takeId(), call);
+    const stream = new ClientUnary(this, this.#takeId(), call, tries);
     this.#open(stream, block);
     stream.sendOnly(request);
     return stream;
@@ -94,11 +104,29 @@ export class ClientConnection extends Http2Connection {
 
   /** @throws RpcError for a header that the server would not take */
   stream(call: StreamCall, requests: AsyncIterable<unknown>): ClientReplyStream {
+    return this.#stream(call, new RepeatableRequests(requests));
+  }
+
+  #stream(call: StreamCall, requests: RepeatableRequests, before?: ClientReplyStream): ClientReplyStream {
     const block = this.#block(call);
-    const stream = new ClientReplyStream(this, this.#takeId(), call);
+    const stream = new ClientReplyStream(this, this.#takeId(), call, requests, before);
     this.#open(stream, block);
-    stream.pumpFrom(requests);
+    stream.sendRequests();
     return stream;
+  }
+
+  sendAgain(stream: Sender): Cancellable | undefined {
+    if (stream instanceof ClientUnary) {
+      const { call, tries } = stream;
+      return this.#events.onUnprocessed(stream, (connection) =>
+        connection.unary(call, call.wire.request.encode(call.request), tries + 1),
+      );
+    }
+    if (!(stream instanceof ClientReplyStream)) return undefined;
+    const requests = stream.makeWay();
+    return this.#events.onUnprocessed(stream, (connection) =>
+      connection.#stream(stream.call, requests, stream),
+    );
   }
 
   #takeId(): number {

@@ -2,7 +2,7 @@ import type { Peer } from '../../rpc/call.js';
 import type { CompressionName } from '../../rpc/compression.js';
 import type { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
-import type { ConnectOptions, ListenOptions } from '../transport.js';
+import type { Cancellable, ConnectOptions, ListenOptions } from '../transport.js';
 import type { Budget } from './budget.js';
 import type { SendWindow } from './flow-control.js';
 import type { FrameWriter } from './frame-writer.js';
@@ -40,6 +40,8 @@ export interface StreamOwner {
 
 export interface ClientOwner extends StreamOwner {
   readonly options: ConnectOptions;
+  /** Sends a stream's call again, at which no server has looked. Undefined when that was tried often enough. */
+  sendAgain(stream: Sender): Cancellable | undefined;
 }
 
 /** How a call ended. */
