@@ -26,7 +26,7 @@ const READ = Buffer.alloc(0);
 export class Inbox implements AsyncIterator<unknown, undefined> {
   readonly #on: InboxEvents;
   readonly #readers = new Readers<unknown>();
-  #budget: Budget | undefined; // None when the stream is over.
+  #budget: Budget | undefined; // None before its stream is open, and when that is over.
   #counted = 0; // Bytes, of the budget.
   #messages: Uint8Array[] = [];
   #first = 0; // Where in the list the first unread one is. The list is emptied as a whole, when all are read.
@@ -35,9 +35,13 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
   #isCompacting = false;
   #end: { error: RpcError | undefined } | undefined;
 
-  constructor(budget: Budget, on: InboxEvents) {
-    this.#budget = budget;
+  constructor(on: InboxEvents) {
     this.#on = on;
+  }
+
+  /** From now on what lies here counts in this budget. Nothing does yet. */
+  countIn(budget: Budget): void {
+    this.#budget = budget;
   }
 
   get isEmpty(): boolean {

@@ -9,7 +9,8 @@ import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import { compressionTooLate } from '../compression-too-late.js';
 import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
-import { metadataOf, trailerFields } from './headers.js';
+import { isYoungCall } from '../young-call.js';
+import { metadataOf } from './headers.js';
 import { Inbox } from './inbox.js';
 import type { ServerOwner } from './owner.js';
 import { pace } from './pace.js';
@@ -30,9 +31,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   protected readonly wire: WireMethod;
   protected readonly head: RequestHead;
   readonly #server: ServerOwner;
+  readonly #openedAt = performance.now();
   #metadata: Metadata | undefined;
   #header: Metadata | undefined;
   #headerSent = false;
+  #hasReplied = false;
   #wantedCompression: CompressionName | undefined; // By the handler.
   #compression: CompressionName = 'identity'; // Of the replies, from their header on.
   #failure: RpcError | undefined;
@@ -44,7 +47,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     this.route = route;
     this.wire = wire;
     this.head = head;
-    this.deadline = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
+    this.deadline = head.timeoutMs === undefined ? undefined : this.#openedAt + head.timeoutMs;
     wheel.add(this);
   }
 
@@ -110,10 +113,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   #sendHeader(): void {
     if (this.#headerSent) return;
-    this.#headerSent = true;
     const { compression } = this;
-    if (this.head.accepts.includes(compression)) this.#compression = compression;
-    this.#server.respond(this.id, this.wire.contentType, this.#compression, this.#header);
+    const used = this.head.accepts.includes(compression) ? compression : 'identity';
+    this.#server.respond(this.id, this.wire.contentType, used, this.#header);
+    this.#headerSent = true;
+    this.#compression = used;
   }
 
   protected sendReply(message: unknown): Promise<void> | undefined {
@@ -126,6 +130,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
       );
     }
     this.#sendHeader();
+    this.#hasReplied = true;
     if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, false);
     const compressed = compressionNamed(this.#compression).compress(bytes);
     return this.send(compressed ?? bytes, compressed !== undefined, false);
@@ -145,8 +150,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     if (!error && !this.trailer?.size) this.#server.endOk(this.id);
     else {
       const only = this.#headerSent ? undefined : { contentType: this.wire.contentType };
-      const [code, text] = error ? [error.code, error.details] : [Status.OK, ''];
-      this.#server.end(this.id, trailerFields(code, text, [this.trailer, error?.metadata], only));
+      this.#server.end(this.id, { error, trailer: this.trailer, only });
     }
     // 8.1: the rest of the requests is not wanted.
     if (!this.remoteEnded) this.reset(ErrorCode.NO_ERROR);
@@ -201,9 +205,9 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   /** Told every 10 s. The pace of a stream is its own affair. */
   onTick(): void {}
 
-  /** Whether the client gave up what it had only just asked for, long before its time was over. */
+  /** Whether a client that gives the call up has only just asked for it, and has got nothing of it. */
   get isYoung(): boolean {
-    return this.deadline === undefined || performance.now() < this.deadline - (this.head.timeoutMs ?? 0) / 2;
+    return !this.#hasReplied && isYoungCall(this.#openedAt, this.head.timeoutMs);
   }
 }
 
@@ -291,7 +295,7 @@ export class ServerExchange extends ServerStream implements IncomingStream {
 
   constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
     super(connection, id, route, wire, head);
-    this.#inbox = new Inbox(connection.unread, {
+    this.#inbox = new Inbox({
       read: (bytes, compressed) => {
         this.requestCompressed = compressed;
         return this.readRequest(bytes, compressed);
@@ -299,6 +303,7 @@ export class ServerExchange extends ServerStream implements IncomingStream {
       onRoom: () => this.readerHasRoom(),
       onLeave: () => {},
     });
+    this.#inbox.countIn(connection.unread);
   }
 
   start(): void {

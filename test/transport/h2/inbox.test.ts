@@ -9,7 +9,7 @@ import { turn } from './fake-socket.js';
 function inboxOf(budget = new Budget(1, 1_000_000)) {
   const seen: Uint8Array[] = [];
   const left: RpcError[] = [];
-  const inbox = new Inbox(budget, {
+  const inbox = new Inbox({
     read(bytes, compressed) {
       if (bytes.length === 3) throw new RpcError(Status.INTERNAL, 'unreadable');
       seen.push(bytes);
@@ -18,6 +18,7 @@ function inboxOf(budget = new Budget(1, 1_000_000)) {
     onRoom() {},
     onLeave: (error) => left.push(error),
   });
+  inbox.countIn(budget);
   return { seen, left, inbox, budget };
 }
 
