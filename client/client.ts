@@ -21,8 +21,10 @@ import type { ServiceClient } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { type BalancerName, balancerNamed } from '../selector/balancer/named.js';
 import type { Balancer } from '../selector/balancer.js';
+import { type EmptyListPolicy, emptyListPolicies } from '../selector/list-guard.js';
 import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
+import type { WatchState } from '../selector/shared-watch.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
 import { type ClientTls, checkTls } from '../transport/tls.js';
 import type { Engine } from '../transport/transport.js';
@@ -54,6 +56,14 @@ export type ClientOptions = {
   maxMessageBytes?: number | undefined;
   /** How long calls in flight may still take when the client closes, or their node has left. @default 10,000 */
   graceMs?: number | undefined;
+  /**
+   * What to do when the registry's list is empty, or has lost more than half of its nodes within ten seconds, which
+   * mostly is the registry's loss and not the servers'. New nodes, single losses and drained nodes count at once.
+   * @default 'grace'
+   */
+  emptyListPolicy?: EmptyListPolicy | undefined;
+  /** How long connected nodes that were lost so are still used, with the policy 'grace'. @default 60,000 */
+  emptyListGraceMs?: number | undefined;
   /** @default one line of JSON per event on stderr */
   logger?: Logger | undefined;
 };
@@ -80,15 +90,25 @@ export class Client implements AsyncDisposable {
     if (options.target !== undefined) parseAddress(options.target);
     deadlineIn(options.timeoutMs ?? 0);
     checkLimit('graceMs', options.graceMs, 0);
+    checkLimit('emptyListGraceMs', options.emptyListGraceMs, 0);
     checkLimit('maxMessageBytes', options.maxMessageBytes, 1);
     compressionNamed(options.compression ?? 'identity');
     checkParts(options);
+    const emptyListPolicy = checkPolicy(options.emptyListPolicy);
     const balancer = balancerNamed(options.balancer ?? 'roundRobin');
     const { resolver, tls } = options;
     checkTls(tls);
     this.#selector =
       resolver &&
-      new Selector({ resolver, balancer, logger, onGone: (address) => this.#connections.drop(address) });
+      new Selector({
+        resolver,
+        balancer,
+        logger,
+        emptyListPolicy,
+        emptyListGraceMs: options.emptyListGraceMs ?? 60_000,
+        isOpen: (address) => this.#connections.has(address),
+        onGone: (address) => this.#connections.drop(address),
+      });
     this.#connections = new Connections(
       engine,
       {
@@ -145,6 +165,18 @@ export class Client implements AsyncDisposable {
     });
   }
 
+  /**
+   * What the client knows of where a service is: `pending` before its first call.
+   * @param service the full name: `helloworld.Greeter`
+   * @throws RpcError FAILED_PRECONDITION for a client without a resolver
+   */
+  watchState(service: string): WatchState {
+    if (this.#selector) return this.#selector.state(service);
+    throw new RpcError(Status.FAILED_PRECONDITION, 'the client has no resolver, so there is no watch', {
+      maybeExecuted: false,
+    });
+  }
+
   /** Ends the watches, gives calls in flight `graceMs`, then closes the connections. Harmless twice. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -182,6 +214,12 @@ export class Client implements AsyncDisposable {
     if (this.#byPath.size < MAX_PATHS) this.#byPath.set(path, bound);
     return bound;
   }
+}
+
+function checkPolicy(policy: EmptyListPolicy = 'grace'): EmptyListPolicy {
+  if (emptyListPolicies.includes(policy)) return policy;
+  const known = emptyListPolicies.join(', ');
+  throw new TypeError(`emptyListPolicy: one of ${known}, got ${JSON.stringify(policy)}`);
 }
 
 /** What the compiler refuses, and a program without types would learn only from its first call. */

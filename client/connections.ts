@@ -25,6 +25,10 @@ export class Connections {
     return this.#open.get(address) ?? this.#connect(address);
   }
 
+  has(address: string): boolean {
+    return this.#open.has(address);
+  }
+
   /** Its calls in flight end in their own time; what comes later opens a new connection. */
   drop(address: string): void {
     const connection = this.#open.get(address);

@@ -37,8 +37,12 @@ const UNCHANGED_INTERVAL_MS = 250;
 /** A source may lose its data while nobody waits for it; an index that has lain for longer is not used. */
 const INDEX_TRUST_MS = 1_000;
 
+/** A wait that held for longer before it failed begins another outage. */
+const OUTAGE_APART_MS = 5_000;
+
 type Backoff = { readonly baseMs: number; readonly maxMs: number };
-const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000 };
+/** A read is cheap, and an agent that is back is to be noticed within a second. */
+const BACKOFF: Backoff = { baseMs: 100, maxMs: 1_000 };
 /** A permission comes back only when a person gives it. */
 const DENIED_BACKOFF: Backoff = { baseMs: 5_000, maxMs: 60_000 };
 /** A source whose index cannot be used would be asked in a loop. */
@@ -82,7 +86,7 @@ export async function* changes<T>(
       const error = RpcError.from(reason, Status.UNAVAILABLE);
       // The answer was held for too long, or a silent cut lost it; whether the source is gone the next read will show.
       if (waiting && error.code === Status.DEADLINE_EXCEEDED) continue;
-      if (waiting && clock.now() - started > BACKOFF.maxMs) {
+      if (waiting && clock.now() - started > OUTAGE_APART_MS) {
         failures = 0; // It had been well for a while: this is another outage.
         reported = undefined;
       }

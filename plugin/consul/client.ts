@@ -3,7 +3,7 @@ import { Status } from '../../rpc/status.js';
 import type { AgentAddress } from './agent-address.js';
 import { type Answer, answerOf } from './answer.js';
 import { type Doing, failureOf } from './failure.js';
-import { wasLostBeforeSeen, wasNeverSent } from './guard.js';
+import { NotKept, wasLostBeforeSeen, wasNeverSent } from './guard.js';
 import type { Lane } from './lane.js';
 import { cancelledBy, createNpmConsul } from './npm-consul.js';
 import type { ConsulTls } from './tls.js';
@@ -25,14 +25,18 @@ export type ConsulRequest<T> = {
   readonly permission: string;
   /** Whether 404 is an answer too, given to `read` like any other. @default false */
   readonly mayBeAbsent?: boolean;
-  /** Holds the answer until the source has moved past this, for `waitMs` at most. */
+  /**
+   * Holds the answer until the source has moved past this, for `waitMs` at most; but a connection that was opened after
+   * earlier answers leads to an agent that may have lost its data, so there it is answered at once, as if without it.
+   * Undefined, but given, for the first query of a watch.
+   */
   readonly since?: bigint | { readonly hash: string } | undefined;
   /** @default 55_000 */
   readonly waitMs?: number | undefined;
   /** Lets any server answer, with what it knows. @default false */
   readonly stale?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** @default by `since`: watches or requests */
+  /** @default 'watches' where `since` is given, also as undefined, else 'requests' */
   readonly lane?: Lane | undefined;
   /** Checks the answer, since what answers may be a proxy's error page. @throws BadAnswer */
   readonly read: (answer: Answer) => T;
@@ -68,6 +72,8 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
   const { agents, token, datacenter, timeoutMs } = options;
   const consuls = agents.map((address) => createNpmConsul(address, options.tls));
   let current = 0;
+  // Whether the last query of a watch left its connection open for the next one.
+  let keeps = false;
 
   async function once<T>(request: ConsulRequest<T>, at: number): Promise<T> {
     const {
@@ -81,7 +87,7 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
       mayBeAbsent = false,
     } = request;
     const secret = token.current();
-    const lane = request.lane ?? (since === undefined ? 'requests' : 'watches');
+    const lane = request.lane ?? ('since' in request ? 'watches' : 'requests');
     const query: Record<string, string | readonly string[]> = { ...request.query };
     if (datacenter !== undefined) query.dc ??= datacenter;
     if (stale) query.stale = '1';
@@ -113,6 +119,7 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
           timeout: doing.deadlineMs,
           buffer: true,
           agent: consul.lanes[lane],
+          keptOnly: since !== undefined && keeps,
         },
         mayBeAbsent,
       );
@@ -123,9 +130,11 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
         if (since === undefined && !signal?.aborted && wasLostBeforeSeen(error)) return send();
         throw error;
       });
+      if (lane === 'watches') keeps = response.headers.connection !== 'close';
       return request.read(answerOf(response));
     } catch (error) {
       signal?.throwIfAborted();
+      if (error instanceof NotKept) return await once({ ...request, since: undefined, lane }, at);
       if (wasNeverSent(error)) throw new Unreachable(failureOf(error, doing));
       throw failureOf(error, doing);
     } finally {

@@ -2,15 +2,18 @@ import { isDeepStrictEqual } from 'node:util';
 import { RpcError } from '../../rpc/error.js';
 import { type Logger, stderrLogger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
-import type { Node } from '../../selector/node.js';
 import type { Resolution } from '../../selector/resolver.js';
 import type { ResolverPlugin } from '../plugin.js';
+import { addressPolicy } from './address-policy.js';
 import { type ChangeEvent, changes } from './changes.js';
 import { type ConsulConnection, connectConsul } from './connection.js';
+import { DOUBTFUL_WAIT_MS, doubtOf } from './doubt.js';
 import { checkPrefix, entryReader, folderOf, formatEntry } from './entry.js';
+import { type Found, withSnapshot } from './found.js';
 import { kvOf } from './kv.js';
 import { register } from './registration.js';
 import { sharedChanges } from './shared-changes.js';
+import { checkFolder, snapshotIn } from './snapshot.js';
 
 export type ConsulOptions = ConsulConnection & {
   /**
@@ -20,6 +23,16 @@ export type ConsulOptions = ConsulConnection & {
   prefix?: string | undefined;
   /** Whether clients are told what any Consul server knows, which goes on working without a leader. @default true */
   stale?: boolean | undefined;
+  /**
+   * Where nodes may be: networks (`'10.0.0.0/8'`), addresses and host names (`'*.internal'`); entries elsewhere are
+   * skipped. @default anywhere but link-local, multicast and unspecified addresses
+   */
+  addressPolicy?: readonly string[] | undefined;
+  /**
+   * A folder in which the last list of each service is kept, so that a client starts while Consul is down: with the
+   * state `stale`, until Consul answers. @default none
+   */
+  snapshot?: string | undefined;
   /** Where warnings of bad entries go. @default one line of JSON on stderr */
   logger?: Logger | undefined;
 };
@@ -28,27 +41,48 @@ export type ConsulOptions = ConsulConnection & {
  * Consul's key-value store as registry: one key `<prefix><service>/<host:port>` per server and service, whose value is
  * the address, or JSON when the server has a weight, zone, tags or meta.
  *
+ * The watches of a process share one connection for each service, whatever the number of clients. An agent takes 200
+ * connections from one address unless its `limits.http_max_conns_per_client` says otherwise, so processes of one
+ * machine should watch no more services than that together.
+ *
  * Entries stay until the server deregisters them: after a crash they have to be deleted by hand.
  * @throws RpcError INVALID_ARGUMENT for a bad address or prefix; RangeError for a bad time-out
  */
 export function consul(options: ConsulOptions = {}): ResolverPlugin {
-  const { stale = true, logger = stderrLogger } = options;
+  const { stale = true, logger = stderrLogger, snapshot } = options;
   const prefix = checkPrefix(options.prefix ?? '');
+  const policy = addressPolicy(options.addressPolicy);
+  if (snapshot !== undefined) checkFolder(snapshot);
   const client = connectConsul(options);
   const kv = kvOf(client);
 
   async function* resolutions(folder: string, signal: AbortSignal): AsyncGenerator<Resolution> {
-    const key = JSON.stringify([client.identity, 'kv', folder, stale]);
-    for await (const change of sharedChanges(key, (stop) => nodesIn(folder, stop), signal)) {
-      yield change.kind === 'value' ? { kind: 'nodes', nodes: change.value } : change;
+    const key = JSON.stringify([client.identity, 'kv', folder, stale, options.addressPolicy, snapshot]);
+    const make = (stop: AbortSignal) => {
+      const found = nodesIn(folder, stop);
+      if (snapshot === undefined) return found;
+      const place = JSON.stringify([client.agent, options.datacenter ?? '', folder]);
+      return withSnapshot(found, snapshotIn(snapshot, place, policy, logger), client.agent);
+    };
+    for await (const change of sharedChanges(key, make, signal)) {
+      if (change.kind === 'failure') {
+        yield change;
+        continue;
+      }
+      const { nodes, doubt } = change.value;
+      yield { kind: 'nodes', nodes };
+      if (doubt && !signal.aborted) yield { kind: 'failure', error: doubt };
     }
   }
 
-  function nodesIn(folder: string, signal: AbortSignal): AsyncIterable<ChangeEvent<readonly Node[]>> {
-    const read = entryReader(folder, logger);
+  function nodesIn(folder: string, signal: AbortSignal): AsyncIterable<ChangeEvent<Found>> {
+    const read = entryReader(folder, logger, policy);
+    let doubt: RpcError | undefined;
     return changes(
       async (since, signal) => {
-        const { entries, index, knownLeader } = await kv.list(folder, { since, stale, signal });
+        const waitMs = doubt && DOUBTFUL_WAIT_MS;
+        const listing = await kv.list(folder, { since, stale, signal, waitMs });
+        const { entries, index, knownLeader } = listing;
         // A server that has just started knows nothing until there is a leader.
         if (entries.length === 0 && !knownLeader) {
           throw new RpcError(
@@ -59,9 +93,10 @@ export function consul(options: ConsulOptions = {}): ResolverPlugin {
             },
           );
         }
-        return { index, value: read(entries) };
+        doubt = doubtOf(listing, client.agent);
+        return { index, value: { nodes: read(entries), doubt } };
       },
-      { signal, same: isDeepStrictEqual },
+      { signal, same: (a, b) => !a.doubt === !b.doubt && isDeepStrictEqual(a.nodes, b.nodes) },
     );
   }
 

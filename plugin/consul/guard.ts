@@ -16,6 +16,11 @@ const lostBeforeSeen = new WeakSet<Error>();
 export const wasLostBeforeSeen = (error: unknown): boolean =>
   error instanceof Error && lostBeforeSeen.has(error);
 
+/** Nothing was sent, since only a connection that stood before would do and there was none. */
+export class NotKept extends Error {
+  override readonly name = 'NotKept';
+}
+
 /** There was no connection to send the request on. */
 const neverSent = new WeakSet<Error>();
 export const wasNeverSent = (error: unknown): boolean => error instanceof Error && neverSent.has(error);
@@ -33,7 +38,7 @@ export const guardedRequest = ({ secure, socketPath }: AgentAddress, tls: Consul
     ...(key === undefined ? {} : { key: pem(key) }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   };
-  return (options: http.RequestOptions): http.ClientRequest => {
+  return (options: http.RequestOptions, keptOnly = false): http.ClientRequest => {
     // A URL keeps the brackets of an IPv6 host, a socket must not have them.
     const hostname = options.hostname?.replace(/^\[(.*)\]$/, '$1');
     const request = (secure ? https : http).request({ ...options, hostname, ...always });
@@ -41,6 +46,11 @@ export const guardedRequest = ({ secure, socketPath }: AgentAddress, tls: Consul
       request.destroy();
       request.emit('error', error);
     };
+    if (keptOnly) {
+      request.once('socket', () => {
+        if (!request.reusedSocket) request.destroy(new NotKept('there is no kept connection'));
+      });
+    }
     let answered = false;
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (!answered && request.reusedSocket && error.code === 'ECONNRESET') lostBeforeSeen.add(error);

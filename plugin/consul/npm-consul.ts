@@ -20,14 +20,15 @@ export function createNpmConsul(address: AgentAddress, tls: ConsulTls | undefine
   }) as unknown as Papi;
   const request = guardedRequest(address, tls);
   consul._ext('onRequest', (sent, next) => {
-    sent.transport = { request };
+    sent.transport = { request: (options) => request(options, sent.opts.keptOnly) };
     next();
   });
   return {
     // Pools of their own: a write must not wait behind queries that are held for a minute, nor a renewal behind writes.
     lanes: {
       requests: new Agent({ keepAlive: true, maxSockets: 8, maxFreeSockets: 1 }),
-      watches: new Agent({ keepAlive: true, maxFreeSockets: 8 }),
+      // All of them are free at once when many watches are answered together, and each is to be used again.
+      watches: new Agent({ keepAlive: true, maxFreeSockets: 256 }),
       renewals: new Agent({ keepAlive: true, maxSockets: 2, maxFreeSockets: 1 }),
     },
     send: (options, mayBeAbsent) =>
@@ -72,6 +73,8 @@ export type SendOptions = {
   readonly timeout: number;
   readonly buffer: true;
   readonly agent: http.Agent;
+  /** Sends nothing over a connection that is opened for it, and rejects with `NotKept`. */
+  readonly keptOnly: boolean;
 };
 
 type Next = (stop?: false, error?: undefined, value?: Response) => void;
@@ -82,5 +85,10 @@ interface Papi {
     options: SendOptions,
     done: (request: { res?: Response; err?: { isResponse?: boolean } }, next: Next) => void,
   ): Promise<Response>;
-  _ext(event: 'onRequest', extension: (request: { transport: unknown }, next: () => void) => void): void;
+  _ext(event: 'onRequest', extension: (request: Sent, next: () => void) => void): void;
 }
+
+type Sent = {
+  readonly opts: SendOptions;
+  transport: { request(options: http.RequestOptions): http.ClientRequest };
+};

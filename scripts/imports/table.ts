@@ -55,7 +55,7 @@ export const table: Table = {
     { files: /^scripts\//, mayImport: all, kind: 'script' },
   ],
   doors: {
-    '@grpc/grpc-js': ['transport/grpc-js/'],
+    '@grpc/grpc-js': ['transport/grpc-js/', 'plugin/consul/grpc-js.ts'],
     consul: ['plugin/consul/'],
     protobufjs: ['codec/', 'cli/'],
     opentracing: ['plugin/opentracing/', 'plugin/plugin.ts'],
