@@ -110,5 +110,9 @@ function explained(error: RpcError, ttlMs: number): RpcError {
   if (/invalid session ttl/i.test(error.details))
     return refused(`ttlMs: the agent does not take ${ttlMs} (its session_ttl_min is 10 s unless configured)`);
   if (/missing check/i.test(error.details)) return refused("nodeChecks: the agent's node has no such check");
+  if (/missing node registration/i.test(error.details)) {
+    const text = `${error.details}; a session needs the agent's node: in another datacenter only ttlMs 0 registers`;
+    return new RpcError(Status.UNAVAILABLE, text, { cause: error, maybeExecuted: false });
+  }
   return error;
 }

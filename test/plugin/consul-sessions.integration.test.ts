@@ -108,6 +108,16 @@ describe('with one agent', () => {
     },
   );
 
+  test('W12: a server of a hundred services keeps them all', TIME_LIMIT, async () => {
+    const services = Array.from({ length: 100 }, (_, i) => `hundred.Service${i}`);
+    const keys = services.map((service) => `${service}/${ADDRESS}`);
+    await using _entry = await register(agent, services);
+    const before = await Promise.all(keys.map((key) => entryOf(agent, key)));
+    await expiry();
+    assert.deepEqual(await Promise.all(keys.map((key) => entryOf(agent, key))), before);
+    assert.equal(new Set(before.map((entry) => entry?.session)).size, 1);
+  });
+
   test(
     'R3, F19: a server that starts again after a crash has its entry at once, and keeps it',
     TIME_LIMIT,
