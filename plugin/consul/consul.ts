@@ -11,6 +11,7 @@ import { DOUBTFUL_WAIT_MS, doubtOf } from './doubt.js';
 import { checkPrefix, entryReader, folderOf, formatEntry } from './entry.js';
 import { type Found, withSnapshot } from './found.js';
 import { kvOf } from './kv.js';
+import { registerPlain } from './plain-registration.js';
 import { register } from './registration.js';
 import { sharedChanges } from './shared-changes.js';
 import { checkFolder, snapshotIn } from './snapshot.js';
@@ -33,6 +34,22 @@ export type ConsulOptions = ConsulConnection & {
    * state `stale`, until Consul answers. @default none
    */
   snapshot?: string | undefined;
+  /**
+   * A server's entries are held by a session that it renews every third of this, and are gone twice this after a crash.
+   * From 10 s (less where the agent's `session_ttl_min` says so) to 24 h; 0 writes plain keys that stay until they are
+   * deleted. @default 10_000
+   */
+  ttlMs?: number | undefined;
+  /**
+   * Checks of the agent's node that end the session when they fail: with `['serfHealth']` entries go as soon as the
+   * machine is gone, but also whenever the agent is. @default none, so that the TTL alone decides
+   */
+  nodeChecks?: readonly string[] | undefined;
+  /**
+   * Whether a server that could not be registered within `timeoutMs` starts all the same, and goes on trying.
+   * @default false: the start fails
+   */
+  startUnregistered?: boolean | undefined;
   /** Where warnings of bad entries go. @default one line of JSON on stderr */
   logger?: Logger | undefined;
 };
@@ -45,11 +62,12 @@ export type ConsulOptions = ConsulConnection & {
  * connections from one address unless its `limits.http_max_conns_per_client` says otherwise, so processes of one
  * machine should watch no more services than that together.
  *
- * Entries stay until the server deregisters them: after a crash they have to be deleted by hand.
- * @throws RpcError INVALID_ARGUMENT for a bad address or prefix; RangeError for a bad time-out
+ * A session of the server holds its entries: they go away after a crash, and come back whenever Consul has lost them.
+ * @throws RpcError INVALID_ARGUMENT for a bad address or prefix; RangeError for a bad time or list of checks
  */
 export function consul(options: ConsulOptions = {}): ResolverPlugin {
   const { stale = true, logger = stderrLogger, snapshot } = options;
+  const { ttlMs, nodeChecks, startUnregistered } = checkRegistering(options);
   const prefix = checkPrefix(options.prefix ?? '');
   const policy = addressPolicy(options.addressPolicy);
   if (snapshot !== undefined) checkFolder(snapshot);
@@ -108,12 +126,26 @@ export function consul(options: ConsulOptions = {}): ResolverPlugin {
     async init({ services, logger, ...node }) {
       const folders = [...new Set(services)].map((service) => folderOf(prefix, service));
       const { address, value } = formatEntry(node);
-      return register(kv, client.agent, {
-        keys: folders.map((folder) => `${folder}${address}`),
-        value,
-        timeoutMs: client.timeoutMs,
-        logger,
-      });
+      const keys = folders.map((folder) => `${folder}${address}`);
+      return ttlMs === 0
+        ? registerPlain(client, kv, { keys, value, logger })
+        : register(client, kv, { keys, value, address, ttlMs, nodeChecks, startUnregistered, logger });
     },
   };
+}
+
+const MAX_TTL_MS = 24 * 60 * 60 * 1_000;
+
+/** How short a TTL may be the agent says when it is asked; Consul itself knows none below a second. */
+function checkRegistering({ ttlMs = 10_000, nodeChecks = [], startUnregistered = false }: ConsulOptions) {
+  if (ttlMs !== 0 && !(Number.isInteger(ttlMs) && ttlMs >= 1_000 && ttlMs <= MAX_TTL_MS)) {
+    throw new RangeError(
+      `ttlMs: 0, or whole milliseconds from 10,000 (1,000 where the agent allows it) to ${MAX_TTL_MS}, got ${ttlMs}`,
+    );
+  }
+  if (!Array.isArray(nodeChecks) || !nodeChecks.every((check) => typeof check === 'string' && check !== ''))
+    throw new RangeError(`nodeChecks: a list of names of checks, got ${JSON.stringify(nodeChecks)}`);
+  if (typeof startUnregistered !== 'boolean')
+    throw new RangeError(`startUnregistered: true or false, got ${JSON.stringify(startUnregistered)}`);
+  return { ttlMs, nodeChecks, startUnregistered };
 }
