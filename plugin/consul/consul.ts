@@ -5,6 +5,8 @@ import { Status } from '../../rpc/status.js';
 import type { Node } from '../../selector/node.js';
 import type { Resolution } from '../../selector/resolver.js';
 import type { ResolverPlugin } from '../plugin.js';
+import { catalogMode } from './catalog-mode/catalog-mode.js';
+import { type CatalogOnly, type CatalogOptions, checkMode } from './catalog-mode/options.js';
 import { type ChangeEvent, changes } from './changes.js';
 import { type ConsulConnection, connectConsul } from './connection.js';
 import { checkPrefix, entryReader, folderOf, formatEntry } from './entry.js';
@@ -12,17 +14,33 @@ import { kvOf } from './kv.js';
 import { register } from './registration.js';
 import { sharedChanges } from './shared-changes.js';
 
-export type ConsulOptions = ConsulConnection & {
+/** Two modes, which find only their own servers. Options of one are refused in the other. */
+export type ConsulOptions = KvOptions | (CatalogOptions & None<KvOnly>);
+
+/** Servers are keys of Consul's key-value store. */
+export type KvOptions = ConsulConnection &
+  KvOnly &
+  None<CatalogOnly> & {
+    mode?: 'kv' | undefined;
+    /** Whether clients are told what any Consul server knows, which goes on working without a leader. @default true */
+    stale?: boolean | undefined;
+    /** Where warnings of bad entries go. @default one line of JSON on stderr */
+    logger?: Logger | undefined;
+  };
+
+type KvOnly = {
   /**
    * Stands before the service in every key: with `'services/'` a server is `services/helloworld.Greeter/host:port`.
    * Ends in `/`. @default ''
    */
   prefix?: string | undefined;
-  /** Whether clients are told what any Consul server knows, which goes on working without a leader. @default true */
-  stale?: boolean | undefined;
-  /** Where warnings of bad entries go. @default one line of JSON on stderr */
-  logger?: Logger | undefined;
 };
+
+/** The properties of the other mode, which must not be given. */
+type None<T> = { [K in keyof T]?: undefined };
+
+export type { ServiceCheck } from './catalog-mode/check.js';
+export type { CatalogOptions };
 
 /**
  * Consul's key-value store as registry: one key `<prefix><service>/<host:port>` per server and service, whose value is
@@ -32,6 +50,8 @@ export type ConsulOptions = ConsulConnection & {
  * @throws RpcError INVALID_ARGUMENT for a bad address or prefix; RangeError for a bad time-out
  */
 export function consul(options: ConsulOptions = {}): ResolverPlugin {
+  checkMode(options);
+  if (options.mode === 'catalog') return catalogMode(connectConsul(options), options);
   const { stale = true, logger = stderrLogger } = options;
   const prefix = checkPrefix(options.prefix ?? '');
   const client = connectConsul(options);
