@@ -151,8 +151,10 @@ export function resolverContract(
       await reader.untilAddresses();
       const entries = [];
       for (let port = 8000; port < 8010; port++) entries.push(await register(`127.0.0.1:${port}`, [service]));
-      const next = await reader.next();
-      assert.equal(next.kind === 'nodes' && next.nodes.length, 10);
+      // One that shares its watch may be given what was known when it asked, and what was just on its way.
+      let states = 0;
+      await reader.untilNodes(({ length }) => ++states > 0 && length === 10);
+      assert.ok(states <= 3, `${states} states`);
       for (const entry of entries) await entry[Symbol.asyncDispose]();
     });
 

@@ -101,12 +101,13 @@ async function keepUp(
     }
     failures++;
     const { code, details } = RpcError.from(failed.reason, Status.UNAVAILABLE);
-    if (code !== outage) {
-      // One line per outage, not one per attempt.
+    const denied = code === Status.PERMISSION_DENIED;
+    if (outage === undefined || (denied && outage !== code)) {
+      // One line per outage, not one per attempt; but what needs a person is told.
       logger.warn('cannot keep up the registration in Consul; it is tried again', { agent, reason: details });
     }
     // The agent goes on with the token that a service was registered with, and that one is refused now.
-    again ||= code === Status.PERMISSION_DENIED;
+    again ||= denied;
     outage = code;
   }
 }
