@@ -90,6 +90,18 @@ export function agentServiceOf(client: ConsulClient) {
         options,
       ),
 
+    /** What the only check of a service says, undefined when the agent does not know it. */
+    check: (id: string, service: string, options: Options = {}): Promise<CheckState | undefined> =>
+      client.send({
+        method: 'GET',
+        path: '/agent/checks',
+        query: { filter: `CheckID == ${JSON.stringify(checkIdOf(id))}` },
+        what: `read the check of ${id}`,
+        permission: permissionTo('read', service),
+        ...options,
+        read: (answer) => checkStateOf(answer.json(), checkIdOf(id)),
+      }),
+
     /** The service as the agent knows it, undefined when it does not; with `hash`, held until it is another. */
     get: (
       id: string,
@@ -114,6 +126,23 @@ export function agentServiceOf(client: ConsulClient) {
       }),
   };
 }
+
+export interface CheckState {
+  readonly status: string;
+  /** What the check has found, empty when it has not been made yet. */
+  readonly output: string;
+}
+
+function checkStateOf(checks: unknown, id: string): CheckState | undefined {
+  if (typeof checks !== 'object' || checks === null || Array.isArray(checks))
+    throw new BadAnswer('not a table of checks');
+  if (!Object.hasOwn(checks, id)) return undefined;
+  const { Status: status, Output: output } = ((checks as Record<string, unknown>)[id] ?? {}) as RawCheck;
+  if (typeof status !== 'string' || typeof output !== 'string') throw new BadAnswer('not a table of checks');
+  return { status, output };
+}
+
+type RawCheck = Readonly<Record<'Status' | 'Output', unknown>>;
 
 export type AgentService = ReturnType<typeof agentServiceOf>;
 

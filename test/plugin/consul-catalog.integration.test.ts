@@ -188,6 +188,16 @@ describe('with one agent', () => {
     },
   );
 
+  test('what a check says is read from the agent', TIME_LIMIT, async () => {
+    await using _entry = await catalog(agent).init(request('said.Greeter'));
+    const api = agentServiceOf(connectConsul({ address: agent.address }));
+    const id = 'said.Greeter~127.0.0.1~8000';
+    assert.deepEqual(await api.check(id, 'said.Greeter'), { status: 'passing', output: '' });
+    await api.fail(id, 'said.Greeter', 'too "hot"');
+    assert.deepEqual(await api.check(id, 'said.Greeter'), { status: 'critical', output: 'too "hot"' });
+    assert.equal(await api.check('nobody', 'nobody'), undefined);
+  });
+
   test(
     'a service of the agent is read with its hash, and a change of it is waited for',
     TIME_LIMIT,
@@ -305,6 +315,23 @@ test(
       await agent.restart({ wipe: true });
       await reader.untilAddresses('127.0.0.1:8000');
     }
+  },
+);
+
+test(
+  'R9: an agent that starts again does not hide a server until it has made its check',
+  TIME_LIMIT,
+  async () => {
+    await using agent = await startConsul();
+    // The next check would be made in an hour.
+    const plugin = catalog(agent, { check: { kind: 'tcp', intervalMs: 3_600_000 } });
+    await using _entry = await plugin.init(request('Greeter'));
+    await using reader = read(plugin, 'Greeter');
+    await reader.untilAddresses('127.0.0.1:8000');
+    await agent.kill('SIGKILL');
+    await reader.untilFailure();
+    await agent.restart();
+    await reader.untilAddresses('127.0.0.1:8000');
   },
 );
 

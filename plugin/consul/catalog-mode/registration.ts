@@ -83,9 +83,12 @@ async function keepUp(
     const lost: string[] = [];
     const results = await Promise.allSettled(
       definitions.map(async (definition) => {
-        if (!again && (await isKnown(agentService, definition, options, stop))) return;
-        if (stop.aborted) return;
+        const known = again ? 'unknown' : await look(agentService, definition, options, stop);
+        if (known === 'known' || stop.aborted) return;
         if (!again) lost.push(definition.ID);
+        // Of a service that it knows Consul would keep the status.
+        if (known === 'unchecked')
+          await agentService.deregister(definition.ID, definition.Name, { lane: 'renewals' });
         await put(agentService, definition, options, stop);
       }),
     );
@@ -118,18 +121,21 @@ function pauseMs({ baseMs, maxMs }: typeof BACKOFF, failures: number, beatMs: nu
   return Math.min(baseMs * 2 ** (failures - 1), most) * (0.5 + Math.random() / 2);
 }
 
-/** Says that the server lives, where that is waited for. False when the agent does not know it. */
-function isKnown(
+/** Says that the server lives, where that is waited for, and finds out whether the agent still knows it. */
+function look(
   agentService: AgentService,
   { ID, Name }: ServiceDefinition,
   { heartbeat, beatMs, agent }: InstancesToRegister,
   stop: AbortSignal,
-): Promise<boolean> {
-  return within(beatMs, agent, ID, stop, (signal) =>
-    heartbeat
-      ? agentService.pass(ID, Name, { signal, lane: 'renewals' })
-      : agentService.get(ID, { signal, lane: 'renewals' }).then(({ service }) => service !== undefined),
-  );
+): Promise<'known' | 'unknown' | 'unchecked'> {
+  return within(beatMs, agent, ID, stop, async (signal) => {
+    const sending = { signal, lane: 'renewals' } as const;
+    if (heartbeat) return (await agentService.pass(ID, Name, sending)) ? 'known' : 'unknown';
+    const check = await agentService.check(ID, Name, sending);
+    if (!check) return 'unknown';
+    // An agent that has started again takes a server for dead until it has made the check, which may be a while.
+    return check.status === 'critical' && check.output === '' ? 'unchecked' : 'known';
+  });
 }
 
 /** Not cut short by a stop: a registration that is under way might else come after the removal. */
