@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { RpcError } from '../rpc/error.js';
 import { type GenerateOptions, generate } from './generate.js';
+import { registerNodes } from './nodes.js';
 import { addPrune } from './prune.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -21,6 +22,7 @@ program
     for (const path of generate(files, options)) console.log(path);
   });
 
+registerNodes(program);
 addPrune(program);
 
 try {

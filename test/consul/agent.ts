@@ -67,7 +67,7 @@ export async function startConsul(options: AgentOptions = {}): Promise<ConsulAge
     const text = await response.text();
     if (response.status === 404) return undefined;
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text);
+    return text === '' ? undefined : JSON.parse(text);
   };
 
   const launch = async (): Promise<void> => {

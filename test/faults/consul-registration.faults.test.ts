@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ConsulOptions, consul } from '../../plugin/consul/consul.js';
+import { consul, type KvOptions } from '../../plugin/consul/consul.js';
 import { type Logger, silentLogger } from '../../rpc/log.js';
 import { startConsul } from '../consul/agent.js';
 import { startConsulCluster } from '../consul/cluster.js';
@@ -18,7 +18,7 @@ const TTL_MS = 10_000;
 
 const register = (
   address: string | readonly string[],
-  options: ConsulOptions = {},
+  options: KvOptions = {},
   logger: Logger = silentLogger,
 ) => consul({ address, ttlMs: TTL_MS, ...options }).init({ address: ADDRESS, services: ['Greeter'], logger });
 

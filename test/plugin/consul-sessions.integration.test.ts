@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ConsulOptions, consul } from '../../plugin/consul/consul.js';
+import { consul, type KvOptions } from '../../plugin/consul/consul.js';
 import { type Logger, silentLogger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import { type ConsulAgent, startConsul } from '../consul/agent.js';
@@ -18,7 +18,7 @@ const TTL_MS = 1_000;
 const register = (
   agent: { address: string },
   services: string | readonly string[],
-  options: ConsulOptions = {},
+  options: KvOptions = {},
   logger: Logger = silentLogger,
 ) =>
   consul({ address: agent.address, ttlMs: TTL_MS, timeoutMs: 5_000, ...options }).init({
