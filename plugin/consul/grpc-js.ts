@@ -1,4 +1,4 @@
-import { experimental, Metadata } from '@grpc/grpc-js';
+import { experimental, Metadata, status } from '@grpc/grpc-js';
 import { parseAddress } from '../../rpc/address.js';
 import { stderrLogger } from '../../rpc/log.js';
 import type { EmptyListPolicy } from '../../selector/list-guard.js';
@@ -58,20 +58,15 @@ export function registerConsulResolver(options: ConsulResolverOptions = {}): voi
           link: () => 'up', // gRPC itself makes no calls to nodes that it cannot reach.
           onNodes: (nodes) => {
             const usable = endpoints(nodes, tags);
-            if (usable.length > 0) this.#tell(experimental.statusOrFromValue(usable));
-            else
-              this.#tell(
-                experimental.statusOrFromValue([]),
-                noNode(service, tags, resolver.describe(service)),
-              );
+            this.#tell(experimental.statusOrFromValue(usable));
+            // grpc-js drops its connections for an empty list, but then lets calls wait; for an error it fails them.
+            if (usable.length === 0) this.#fail(noNode(service, tags, resolver.describe(service)));
           },
         });
         this.#watch = watch;
         void watch.settled(Number.POSITIVE_INFINITY, undefined).then(() => {
           if (this.#watch !== watch || watch.state.kind !== 'failed') return;
-          const { code, details } = watch.unavailable();
-          const metadata = new Metadata();
-          this.#tell(experimental.statusOrFromError({ code: Number(code), details, metadata }));
+          this.#fail(watch.unavailable().details);
         });
       }
 
@@ -80,9 +75,14 @@ export function registerConsulResolver(options: ConsulResolverOptions = {}): voi
         this.#watch = undefined;
       }
 
-      #tell(found: Parameters<Listener>[0], note = ''): void {
+      #tell(found: Parameters<Listener>[0]): void {
         const inTurn = { loadBalancingConfig: [{ round_robin: {} }], methodConfig: [] };
-        this.#listener(found, {}, this.#ownConfig ? null : experimental.statusOrFromValue(inTurn), note);
+        this.#listener(found, {}, this.#ownConfig ? null : experimental.statusOrFromValue(inTurn), '');
+      }
+
+      #fail(details: string): void {
+        const error = { code: status.UNAVAILABLE, details, metadata: new Metadata() };
+        this.#tell(experimental.statusOrFromError(error));
       }
 
       static getDefaultAuthority(uri: Uri): string {

@@ -64,7 +64,7 @@ function connect(target: string, options: ClientOptions = {}) {
   const client = new Client(target, credentials.createInsecure(), options);
   const who = () =>
     new Promise<string>((resolve, reject) =>
-      client.makeUnaryRequest<string, string>(path, text.serialize, text.deserialize, '', (error, value) =>
+      client.makeUnaryRequest<string, string>(path, text.serialize, text.deserialize, '?', (error, value) =>
         error ? reject(error) : resolve(value!),
       ),
     );
