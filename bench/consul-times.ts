@@ -29,9 +29,18 @@ function watch(address: string) {
   const controller = new AbortController();
   const waiting = new Set<() => void>();
   let last: Resolution | undefined;
+  let emptySince: number | undefined;
+  let emptyMs = 0;
   void (async () => {
-    for await (last of consul({ mode: 'catalog', address }).watch(Faults.name, controller.signal))
+    for await (last of consul({ mode: 'catalog', address }).watch(Faults.name, controller.signal)) {
+      const empty = last.kind === 'nodes' && last.nodes.length === 0;
+      if (empty) emptySince ??= performance.now();
+      else if (emptySince !== undefined) {
+        emptyMs += performance.now() - emptySince;
+        emptySince = undefined;
+      }
       for (const wake of waiting) wake();
+    }
   })();
   const until = async (fits: (resolution: Resolution) => boolean): Promise<number> => {
     const start = performance.now();
@@ -49,6 +58,12 @@ function watch(address: string) {
   return {
     listed: () => until((state) => state.kind === 'nodes' && state.nodes.length > 0),
     gone: () => until((state) => state.kind === 'nodes' && state.nodes.length === 0),
+    /** For how long the list has been empty since this was last asked. */
+    wasEmpty: () => {
+      const seconds = emptyMs / 1_000;
+      emptyMs = 0;
+      return seconds;
+    },
     failed: () => until((state) => state.kind === 'failure'),
     [Symbol.dispose]: () => controller.abort(),
   };
@@ -84,9 +99,13 @@ for (const [name, check] of Object.entries(checks)) {
     for (const wipe of [false, true]) {
       await agent.kill('SIGKILL');
       await client.failed();
+      client.wasEmpty();
       await agent.restart({ wipe });
-      note(`${name}: agent back ${wipe ? 'without' : 'with'} its data -> right list`, await client.listed());
-      await sleep(1_000);
+      const back = `${name}: agent back ${wipe ? 'without' : 'with'} its data`;
+      note(`${back} -> listed`, await client.listed());
+      await sleep(3_000);
+      await client.listed();
+      note(`${back}: list empty for`, client.wasEmpty());
     }
   }
 }

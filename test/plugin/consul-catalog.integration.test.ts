@@ -96,6 +96,7 @@ describe('with one agent', () => {
       await agent.request('PUT', `/agent/service/deregister/${service}~127.0.0.1~8000`);
       await reader.untilAddresses();
       await reader.untilAddresses('127.0.0.1:8000');
+      while (logger.lines.length === 0) await setTimeout(10);
       assert.deepEqual(
         logger.lines.map(({ message }) => message),
         ['Consul had lost the server; it is registered again'],
