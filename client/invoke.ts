@@ -21,7 +21,7 @@ setMaxListeners(0, NEVER);
 export type InvokerOptions = {
   readonly routing: Routing;
   readonly interceptors: readonly Interceptor[];
-  /** For unary calls that say none. */
+  /** As of `Invoker.timeoutMs`. */
   readonly timeoutMs: number;
 };
 
@@ -29,13 +29,14 @@ export type InvokerOptions = {
 export class Invoker {
   readonly #routing: Routing;
   readonly #interceptors: readonly Interceptor[];
-  readonly #timeoutMs: number;
   readonly #chains = new WeakMap<BoundMethod, Next>();
+  /** For unary calls that say none; may be set at any time, and counts from the next call on. */
+  timeoutMs: number;
 
   constructor(options: InvokerOptions) {
     this.#routing = options.routing;
     this.#interceptors = options.interceptors;
-    this.#timeoutMs = options.timeoutMs;
+    this.timeoutMs = options.timeoutMs;
   }
 
   /** What the user's method returns: a promise, or an AsyncIterable, by the method's kind. */
@@ -52,7 +53,7 @@ export class Invoker {
       const call = {
         request,
         metadata: options.metadata && Metadata.from(options.metadata),
-        deadline: deadlineIn(options.timeoutMs ?? this.#timeoutMs),
+        deadline: deadlineIn(options.timeoutMs ?? this.timeoutMs),
         signal: options.signal,
       };
       new UnaryInvocation(this.#routing, method, call, options, false, (error, reply) => {
@@ -97,7 +98,7 @@ export class Invoker {
       method: method.wire.method,
       // A copy, since interceptors add to it and the caller may use its own again.
       metadata: options.metadata ? Metadata.from(options.metadata).clone() : new Metadata(),
-      deadline: kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.#timeoutMs) : streamDeadline(options),
+      deadline: kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.timeoutMs) : streamDeadline(options),
       signal: options.signal ?? NEVER,
       message,
       options,
