@@ -224,7 +224,7 @@ describe('with an agent that restarts', () => {
 
 describe('with access control', () => {
   test(
-    'F16: a token that may not write is told what it needs, and a reset reads with a right it has now',
+    'F16: who may not read or write is told what permission it takes, and the token is not shown',
     TIME_LIMIT,
     async () => {
       const token = '6d0f1e0a-53f1-4c39-8a43-75c2e5f1d0aa';
