@@ -18,12 +18,11 @@ export async function measureSubscribers(
 ): Promise<SubscriberFigures> {
   await using proxy = await countingProxy(agent.address);
   const service = 'bench.Subscribers';
-  const stop = new AbortController();
-  const watches = Array.from({ length: subscribers }, () =>
-    consul({ address: proxy.address, logger: silentLogger })
-      .watch(service, stop.signal)
-      [Symbol.asyncIterator](),
-  );
+  const stops = Array.from({ length: subscribers }, () => new AbortController());
+  const watches = stops.map(({ signal }) => {
+    const plugin = consul({ address: proxy.address, logger: silentLogger });
+    return plugin.watch(service, signal)[Symbol.asyncIterator]();
+  });
   await Promise.all(watches.map((watch) => watch.next()));
   const all = Promise.all(watches.map((watch) => watch.next()));
   await new Promise((resolve) => setTimeout(resolve, 1_000));

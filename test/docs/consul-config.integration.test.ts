@@ -23,6 +23,7 @@ test('the blocks of docs/guide/consul-config.md compile, run, and print what the
       extends: '../../tsconfig.json',
       compilerOptions: { rootDir: '.', outDir: 'out' },
       include: ['*.ts'],
+      exclude: ['out'],
     };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
