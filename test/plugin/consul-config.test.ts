@@ -456,6 +456,44 @@ describe('when Consul is away', () => {
     await until('+a=1');
   });
 
+  for (const [what, status, body] of [
+    ['a page of a proxy', 200, '<html>busy</html>'],
+    ['null', 200, 'null'],
+    ['a list of null', 200, '[null]'],
+    ['half a list', 200, '[{"Key":"a","Val'],
+    ['a 404 of somebody else', 404, 'not found'],
+    ['a redirect', 301, ''],
+    ['too many requests', 429, 'slow down'],
+  ] as const) {
+    test(`F15: ${what} is an outage and no change`, TIME_LIMIT, async () => {
+      await using fake = await startFakeConsul((exchange, count) => {
+        if (count === 1) exchange.list({ a: '1' }, '5');
+        else if (count === 2) exchange.send(status, body, status === 404 ? {} : { 'x-consul-index': '6' });
+        else if (count === 3) exchange.list({ a: '1', b: '2' }, '7');
+      });
+      const { told, handler, until } = recorder();
+      using watch = configOf(fake).watch('', handler);
+      await untilState(watch, 'stale');
+      assert.equal(watch.values.get('a'), 1);
+      await until('+b=2');
+      assert.deepEqual(told, ['+a=1', '+b=2']);
+    });
+  }
+
+  test(
+    'F12: an answer with an index of 0 is an outage, and not asked for again at once',
+    TIME_LIMIT,
+    async () => {
+      await using fake = await steps({ index: '5', values: { a: '1' } });
+      using watch = configOf(fake).watch('');
+      await watch.settled;
+      fake.answer({ index: '0', values: { a: '2' } });
+      await untilState(watch, 'stale');
+      assert.equal(watch.values.get('a'), 1);
+      assert.equal(fake.exchanges.length, 2);
+    },
+  );
+
   for (const [what, script] of [
     ['after an outage', [{ index: '5', status: 500 }, { index: '9' }]],
     ['with a lower index', [{ index: '2' }]],
