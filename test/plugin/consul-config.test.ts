@@ -18,7 +18,7 @@ type Step = { index: string; values?: Record<string, string>; status?: number; l
 
 /** A Consul that answers the steps one after the other, and then holds its answers. */
 async function steps(...script: Step[]) {
-  let asked = 0;
+  const next = [...script];
   const held: FakeExchange[] = [];
   const answer = (exchange: FakeExchange, step: Step) => {
     if (step.status !== undefined) return exchange.send(step.status, 'no', { 'x-consul-index': step.index });
@@ -26,7 +26,7 @@ async function steps(...script: Step[]) {
     exchange.list(step.values ?? {}, step.index, headers);
   };
   const fake = await startFakeConsul((exchange) => {
-    const step = script[asked++];
+    const step = next.shift();
     if (step) answer(exchange, step);
     else held.push(exchange);
   });
@@ -37,7 +37,7 @@ async function steps(...script: Step[]) {
     answer(step: Step) {
       const exchange = held.shift();
       if (exchange) answer(exchange, step);
-      else script[asked] = step;
+      else next.push(step);
     },
     [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose](),
   };
