@@ -3,15 +3,32 @@ import { checkLimit } from '../../rpc/limit.js';
 import { type Logger, stderrLogger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import type { ConsulClient } from './client.js';
+import {
+  type ConfigEntry,
+  type Configurable,
+  type ConsulConfigOptions,
+  type GetOptions,
+  type PutOptions,
+  versionOf,
+  type WatchOptions,
+} from './config/options.js';
 import { checkPath, checkScope, configPrefix, isIn } from './config/path.js';
-import { type ReadingOptions, readingOf } from './config/reading.js';
+import { readingOf } from './config/reading.js';
 import { snapshots } from './config/snapshots.js';
-import type { BadValue, ConfigChange } from './config/tracker.js';
+import type { ConfigChange } from './config/tracker.js';
 import { encodeValue } from './config/value.js';
 import { type ConfigHandler, type ConfigWatch, Watching } from './config/watch.js';
-import { type ConsulConnection, connectConsul } from './connection.js';
+import { connectConsul } from './connection.js';
 import { type Kv, kvOf } from './kv.js';
 
+export type {
+  ConfigEntry,
+  Configurable,
+  ConsulConfigOptions,
+  GetOptions,
+  PutOptions,
+  WatchOptions,
+} from './config/options.js';
 export type { ReadingOptions } from './config/reading.js';
 export type {
   ConfigSchema,
@@ -25,50 +42,6 @@ export type { FieldPath, ValueForm } from './config/value.js';
 export type { ConfigHandler, ConfigState, ConfigWatch } from './config/watch.js';
 export type { ConsulConnection } from './connection.js';
 export type { ConsulTls } from './tls.js';
-
-export type ConsulConfigOptions = ConsulConnection & {
-  /** Stands before every path: with `app`, the path `database` is the key `app/database`. @default '' */
-  prefix?: string | undefined;
-  /** Whether watches take what any Consul server knows, which goes on working without a leader. @default true */
-  stale?: boolean | undefined;
-  /**
-   * How long values are kept, in milliseconds, when all of them vanish after an outage or without a deletion: Consul
-   * has lost its data, or the token its rights. 0 believes it at once, Infinity never. @default 60_000
-   */
-  lossGraceMs?: number | undefined;
-  /** Where outages, bad values and handlers that throw are reported. @default one line of JSON on stderr */
-  logger?: Logger | undefined;
-};
-
-/** A value with its version. */
-export type ConfigEntry<T = unknown> = {
-  readonly path: string;
-  /** Undefined when there is none. */
-  readonly value: T | undefined;
-  /** For a check-and-set; 0n when there is no such key. */
-  readonly version: bigint;
-};
-
-export type GetOptions<T> = ReadingOptions<T> & { signal?: AbortSignal | undefined };
-
-export type PutOptions = {
-  /** Only when the key is still at this version; 0n: only when there is no such key. */
-  cas?: bigint;
-  /** The same, with what `entry` or `list` gave. */
-  ifUnchanged?: { readonly version: bigint };
-  signal?: AbortSignal;
-};
-
-export type WatchOptions<T> = ReadingOptions<T> & {
-  /** Told of each value that is refused, once; it is in the log as well. */
-  onBad?: ((bad: BadValue<T>) => void) | undefined;
-};
-
-/** Whoever takes settings as one whole, and refuses bad ones without having taken a part: a `Client`. */
-export interface Configurable {
-  /** @throws for settings that are refused */
-  configure(settings: object): void;
-}
 
 /**
  * Configuration in Consul's key-value store: typed, watched, and kept when Consul is away. A value is one key,
@@ -305,13 +278,3 @@ type Running = { readonly path: string; stop(): void; reset(): void };
 
 /** Of all in the process, so that after a reset nobody shares with those who were not reset. */
 let nextGeneration = 1;
-
-/** @throws TypeError for a condition that would be none */
-function versionOf(options: PutOptions): bigint | undefined {
-  if ('ifUnchanged' in options && 'cas' in options)
-    throw new TypeError('cas and ifUnchanged: only one of them is wanted');
-  const given = 'ifUnchanged' in options ? options.ifUnchanged?.version : options.cas;
-  if (given === undefined && !('ifUnchanged' in options) && !('cas' in options)) return undefined;
-  if (typeof given === 'bigint' && given >= 0n) return given;
-  throw new TypeError(`cas, ifUnchanged: a version from entry() or list() is wanted, got ${String(given)}`);
-}

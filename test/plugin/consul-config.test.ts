@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { RpcError, Status, silentLogger } from 'lictor';
 import {
@@ -39,6 +41,8 @@ async function steps(...script: Step[]) {
       if (exchange) answer(exchange, step);
       else next.push(step);
     },
+    /** Forgets the oldest that is held, whose client has gone. */
+    skip: () => void held.shift(),
     [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose](),
   };
 }
@@ -372,8 +376,8 @@ describe('a watch', () => {
     const { told, handler, until } = recorder();
     const watch = config.watch('', handler);
     await until('+a=1');
-    while (fake.exchanges.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-    const cut = new Promise((resolve) => fake.exchanges[1]!.response.once('close', resolve));
+    while (fake.exchanges.length < 2) await sleep(5);
+    const cut = once(fake.exchanges[1]!.response, 'close');
     config.stopWatch('');
     await cut;
     watch.stop();
@@ -522,17 +526,45 @@ describe('when Consul is away', () => {
   }
 
   test('W15: it is believed when lossGraceMs is over', TIME_LIMIT, async () => {
-    const logger = recordingLogger();
-    await using fake = await steps(
-      { index: '5', values: { a: '1' } },
-      { index: '2' },
-      { index: '2' },
-      { index: '2' },
-    );
+    await using fake = await steps({ index: '5', values: { a: '1' } }, { index: '2' }, { index: '2' });
     const { handler, until } = recorder();
-    using _watch = configOf(fake, { lossGraceMs: 1, logger }).watch('', handler);
+    using watch = configOf(fake, { lossGraceMs: 1 }).watch('', handler);
+    await untilState(watch, 'stale');
+    assert.equal(watch.values.get('a'), 1);
+    fake.answer({ index: '2' });
+    fake.answer({ index: '2' });
     await until('-a=1');
-    assert.match(logger.lines[0]!.message, /all keys .* are gone/);
+    await untilState(watch, 'ready');
+  });
+
+  test('W15: meanwhile the state says that all is gone, and so does the log, once', TIME_LIMIT, async () => {
+    const logger = recordingLogger();
+    await using fake = await steps({ index: '5', values: { a: '1' } }, { index: '2' });
+    using watch = configOf(fake, { logger }).watch('');
+    await untilState(watch, 'stale');
+    assert.match(watch.state.kind === 'stale' ? watch.state.error.message : '', /all keys under "" are gone/);
+    fake.answer({ index: '2' });
+    fake.answer({ index: '3', values: { a: '1' } });
+    await untilState(watch, 'ready');
+    assert.equal(logger.lines.filter((line) => /last values are kept/.test(line.message)).length, 1);
+  });
+
+  test('W15: an empty answer after a reset is held back too', TIME_LIMIT, async () => {
+    await using fake = await steps({ index: '5', values: { a: '1' } });
+    const config = configOf(fake);
+    const { told, handler, until } = recorder();
+    using watch = config.watch('', handler);
+    await watch.settled;
+    while (fake.exchanges.length < 2) await sleep(5);
+    const cut = once(fake.exchanges[1]!.response, 'close');
+    config.reset();
+    await cut;
+    fake.skip();
+    fake.answer({ index: '9' });
+    await untilState(watch, 'stale');
+    fake.answer({ index: '10', values: { a: '1', b: '2' } });
+    await until('+b=2');
+    assert.deepEqual(told, ['+a=1', '+b=2']);
   });
 
   test('a reset asks at once, and tells only what differs', TIME_LIMIT, async () => {
@@ -541,7 +573,7 @@ describe('when Consul is away', () => {
     const { told, handler, until } = recorder();
     using watch = config.watch('', handler);
     await watch.settled;
-    while (fake.exchanges.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (fake.exchanges.length < 2) await sleep(5);
     fake.answer({ index: '5', status: 403 }); // It would now wait for seconds.
     await untilState(watch, 'stale');
     fake.answer({ index: '6', values: { a: '1', b: '2' } });

@@ -25,6 +25,7 @@ export type SnapshotOptions = {
 /** Least time between two looks at a prefix that has vanished; any write to Consul ends a wait for it. */
 const LOOK_MS = 250;
 const MAX_WAIT_MS = 55_000;
+const ABOVE_ALL = 2n ** 64n;
 
 /** One blocking query for all in the process who watch the same prefix of the same Consul in the same way. */
 export function snapshots(
@@ -46,11 +47,11 @@ export function snapshots(
 }
 
 function watch(client: ConsulClient, options: SnapshotOptions, signal: AbortSignal) {
-  const { prefix, stale, lossGraceMs, logger } = options;
+  const { prefix, stale, lossGraceMs } = options;
   const kv = kvOf(client);
   let hadKeys = options.known;
-  let lastIndex = 0n;
-  let failed = options.known;
+  let lastIndex = options.known ? ABOVE_ALL : 0n;
+  let failed = false;
   let vanished: number | undefined;
 
   /**
@@ -60,47 +61,40 @@ function watch(client: ConsulClient, options: SnapshotOptions, signal: AbortSign
   const isDoubtful = ({ entries, index }: Listing) =>
     entries.length === 0 && hadKeys && (vanished !== undefined || failed || (index ?? 0n) <= lastIndex);
 
+  const unavailable = (why: string) =>
+    new RpcError(Status.UNAVAILABLE, `consul at ${client.agent}: ${why}`, { maybeExecuted: false });
+
   const look = async (since: bigint | undefined, waitMs: number, signal: AbortSignal): Promise<Listing> => {
     const listing = await kv.list(prefix, { since, waitMs, stale, signal });
     // A server that has just started knows nothing until there is a leader.
-    if (listing.entries.length === 0 && !listing.knownLeader) {
-      throw new RpcError(
-        Status.UNAVAILABLE,
-        `consul at ${client.agent}: has no cluster leader, so an empty list is not believed`,
-        { maybeExecuted: false },
-      );
-    }
+    if (listing.entries.length === 0 && !listing.knownLeader)
+      throw unavailable('has no cluster leader, so an empty list is not believed');
     return listing;
   };
 
   const query = async (since: bigint | undefined, signal: AbortSignal): Promise<Answer<Snapshot>> => {
     try {
       let listing = await look(since, MAX_WAIT_MS, signal);
-      while (isDoubtful(listing)) {
-        if (vanished === undefined && lossGraceMs > 0) {
-          logger.warn('all keys of the configuration are gone, which nobody did; the last values are kept', {
-            prefix,
-            forMs: lossGraceMs,
-          });
-        }
+      while (isDoubtful(listing) && listing.index !== undefined) {
+        const isNew = vanished === undefined;
         vanished ??= performance.now();
         const leftMs = vanished + lossGraceMs - performance.now();
         if (leftMs <= 0) break;
-        if (listing.index === undefined) break; // Counted as a failure by who asked.
+        // The readers are to know that what they have is not what Consul says; after an outage they do already.
+        if (isNew && !failed)
+          throw unavailable(`all keys under ${JSON.stringify(prefix)} are gone, and not as by a deletion`);
         await systemClock.sleep(Math.min(LOOK_MS, leftMs), signal);
-        const waitMs = Math.max(1, Math.min(leftMs - LOOK_MS, MAX_WAIT_MS));
-        listing = await look(listing.index, Math.ceil(waitMs), signal);
+        const waitMs = Math.max(1, Math.ceil(Math.min(leftMs - LOOK_MS, MAX_WAIT_MS)));
+        listing = await look(listing.index, waitMs, signal);
       }
-      if (listing.index !== undefined) {
-        hadKeys = listing.entries.length > 0;
-        lastIndex = listing.index;
+      const { entries, index } = listing;
+      if (index !== undefined) {
+        hadKeys = entries.length > 0;
+        lastIndex = index;
         failed = false;
         vanished = undefined;
       }
-      return {
-        index: listing.index,
-        value: new Map(listing.entries.map((entry) => [entry.key, entry.value])),
-      };
+      return { index, value: new Map(entries.map((entry) => [entry.key, entry.value])) };
     } catch (reason) {
       failed = true;
       throw reason;
