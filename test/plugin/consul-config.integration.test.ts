@@ -202,6 +202,8 @@ describe('with an agent that restarts', () => {
       const { told, handler, until } = recorder();
       using watch = config.watch('', handler);
       await until('+a=19', '+b=1');
+      await agent.kill('SIGKILL');
+      await untilState(watch, 'stale');
       await agent.restart({ wipe: true });
       assert.equal(watch.values.get('a'), 19);
       await agent.put('app/a', '5');
@@ -215,8 +217,10 @@ describe('with an agent that restarts', () => {
     await using config = new ConsulConfig({ address: agent.address, lossGraceMs: 1, logger: silentLogger });
     await config.put('a', 1);
     const { handler, until } = recorder();
-    using _watch = config.watch('', handler);
+    using watch = config.watch('', handler);
     await until('+a=1');
+    await agent.kill('SIGKILL');
+    await untilState(watch, 'stale');
     await agent.restart({ wipe: true });
     await until('-a=1');
   });
