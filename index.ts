@@ -1,5 +1,6 @@
 // For those who call and answer.
 export { Client, type ClientOptions, type ServiceOptions } from './client/client.js';
+export type { ClientSettings } from './client/settings.js';
 export { fromGrpcDefinition, type GrpcDefinition, isGrpcDefinition } from './codec/grpc-definition.js';
 // For generated code.
 export type { Init } from './codec/init.js';

@@ -11,7 +11,6 @@ import type { TracingPlugin } from '../plugin/plugin.js';
 import { parseAddress } from '../rpc/address.js';
 import type { CallOptions } from '../rpc/call.js';
 import type { CompressionName } from '../rpc/compression.js';
-import { deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
 import { checkLimit, MAX_TIMER_MS } from '../rpc/limit.js';
@@ -33,6 +32,7 @@ import type { BoundMethod } from './bound-method.js';
 import { Connections } from './connections.js';
 import { Invoker } from './invoke.js';
 import { Routing } from './routing.js';
+import { type AllSettings, type ClientSettings, checkSettings } from './settings.js';
 
 export type ClientOptions = {
   /** Where nodes come from: `consul(...)`, `local()`, `fixed([...])`. */
@@ -82,20 +82,27 @@ export class Client implements AsyncDisposable {
   readonly #routing: Routing;
   readonly #invoker: Invoker;
   readonly #byPath = new Map<string, BoundMethod>();
+  /** What the client was made with. */
+  readonly #made: AllSettings;
+  #balancer: BalancerName | Balancer;
   #closing: Promise<void> | undefined;
 
   constructor(options: ClientOptions = {}) {
     const engine = engineNamed(options.transport ?? 'h2');
     const logger = options.logger ?? stderrLogger;
     if (options.target !== undefined) parseAddress(options.target);
-    deadlineIn(options.timeoutMs ?? 0);
     checkLimit('graceMs', options.graceMs, 0);
     checkLimit('emptyListGraceMs', options.emptyListGraceMs, 0);
-    checkLimit('maxMessageBytes', options.maxMessageBytes, 1);
     compressionNamed(options.compression ?? 'identity');
     checkParts(options);
     const emptyListPolicy = checkPolicy(options.emptyListPolicy);
-    const balancer = balancerNamed(options.balancer ?? 'roundRobin');
+    const timeoutMs = options.timeoutMs ?? 10_000;
+    const nameOrBalancer = options.balancer ?? 'roundRobin';
+    const maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
+    this.#made = { timeoutMs, balancer: nameOrBalancer, maxMessageBytes };
+    checkSettings(this.#made);
+    this.#balancer = nameOrBalancer;
+    const balancer = balancerNamed(nameOrBalancer);
     const { resolver, tls } = options;
     checkTls(tls);
     this.#selector =
@@ -113,7 +120,7 @@ export class Client implements AsyncDisposable {
       engine,
       {
         tls,
-        maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
+        maxMessageBytes,
         compression: options.compression ?? 'identity',
       },
       Math.min(options.graceMs ?? 10_000, MAX_TIMER_MS),
@@ -125,7 +132,7 @@ export class Client implements AsyncDisposable {
     this.#invoker = new Invoker({
       routing: this.#routing,
       interceptors: [...plugins.map((plugin) => plugin.interceptor), ...(options.interceptors ?? [])],
-      timeoutMs: options.timeoutMs ?? 10_000,
+      timeoutMs,
     });
   }
 
@@ -175,6 +182,22 @@ export class Client implements AsyncDisposable {
     throw new RpcError(Status.FAILED_PRECONDITION, 'the client has no resolver, so there is no watch', {
       maybeExecuted: false,
     });
+  }
+
+  /**
+   * Changes settings while the client runs; the next call has them. They are a whole: what is left out is as the client
+   * was made. Another `maxMessageBytes` opens new connections, and calls in flight on the old ones have `graceMs`.
+   * @throws RangeError or TypeError for a setting that is refused or unknown; nothing has changed then
+   */
+  configure(settings: ClientSettings): void {
+    checkSettings(settings);
+    const { timeoutMs, balancer, maxMessageBytes } = this.#made;
+    this.#invoker.timeoutMs = settings.timeoutMs ?? timeoutMs;
+    this.#connections.maxMessageBytes = settings.maxMessageBytes ?? maxMessageBytes;
+    const wanted = settings.balancer ?? balancer;
+    if (wanted === this.#balancer) return; // It keeps its position.
+    this.#balancer = wanted;
+    this.#selector?.setBalancer(balancerNamed(wanted));
   }
 
   /** Ends the watches, gives calls in flight `graceMs`, then closes the connections. Harmless twice. */

@@ -1,16 +1,16 @@
 import { setMaxListeners } from 'node:events';
-import { type Call, type CallOptions, type Reply, streamsReplies, streamsRequests } from '../rpc/call.js';
+import { type Call, type CallOptions, type Reply, streamsReplies } from '../rpc/call.js';
 import { type Deadline, deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
 import { LateIterator } from '../rpc/late-iterator.js';
 import { Metadata } from '../rpc/metadata.js';
 import { single } from '../rpc/single.js';
-import { Status } from '../rpc/status.js';
-import type { ReplyStream } from '../transport/transport.js';
 import type { BoundMethod } from './bound-method.js';
+import { interceptedReplies } from './intercepted-replies.js';
 import type { Routing } from './routing.js';
 import { StreamInvocation } from './stream.js';
+import { ToldReplies } from './told-replies.js';
 import { UnaryInvocation } from './unary.js';
 
 const NO_OPTIONS: CallOptions = Object.freeze({});
@@ -21,7 +21,7 @@ setMaxListeners(0, NEVER);
 export type InvokerOptions = {
   readonly routing: Routing;
   readonly interceptors: readonly Interceptor[];
-  /** For unary calls that say none. */
+  /** As of `Invoker.timeoutMs`. */
   readonly timeoutMs: number;
 };
 
@@ -29,13 +29,14 @@ export type InvokerOptions = {
 export class Invoker {
   readonly #routing: Routing;
   readonly #interceptors: readonly Interceptor[];
-  readonly #timeoutMs: number;
   readonly #chains = new WeakMap<BoundMethod, Next>();
+  /** For unary calls that say none; may be set at any time, and counts from the next call on. */
+  timeoutMs: number;
 
   constructor(options: InvokerOptions) {
     this.#routing = options.routing;
     this.#interceptors = options.interceptors;
-    this.#timeoutMs = options.timeoutMs;
+    this.timeoutMs = options.timeoutMs;
   }
 
   /** What the user's method returns: a promise, or an AsyncIterable, by the method's kind. */
@@ -51,8 +52,8 @@ export class Invoker {
     return new Promise((resolve, reject) => {
       const call = {
         request,
-        metadata: options.metadata && Metadata.from(options.metadata),
-        deadline: deadlineIn(options.timeoutMs ?? this.#timeoutMs),
+        metadata: ownMetadata(options),
+        deadline: deadlineIn(options.timeoutMs ?? this.timeoutMs),
         signal: options.signal,
       };
       new UnaryInvocation(this.#routing, method, call, options, false, (error, reply) => {
@@ -64,19 +65,29 @@ export class Invoker {
 
   /** Nothing is sent before the first reply is asked for. */
   #replies(method: BoundMethod, request: unknown, options: CallOptions): AsyncIterable<unknown> {
+    let metadata: Metadata | undefined;
+    try {
+      metadata = ownMetadata(options);
+    } catch (reason) {
+      // Told like every failure of a stream: to the one who iterates.
+      return new LateIterator(
+        () => Promise.reject(reason),
+        () => {},
+      );
+    }
     if (this.#interceptors.length > 0) {
-      return new LateIterator(async () => {
-        const reply = await this.#throughChain(method, request, options);
+      return interceptedReplies(options.signal, async (signal) => {
+        const reply = await this.#throughChain(method, request, options, metadata ?? new Metadata(), signal);
         return reply.message as AsyncIterable<unknown>;
       });
     }
-    return new LateIterator(() => {
-      const deadline = streamDeadline(options);
-      const metadata = options.metadata && Metadata.from(options.metadata);
-      const requests = streamsRequests(method.wire.method) ? checkedStream(method, request) : one(request);
-      const call = { requests, metadata, deadline, signal: options.signal };
-      return new StreamInvocation(this.#routing, method, call, options).open();
-    });
+    const call = {
+      message: request,
+      metadata,
+      signal: options.signal,
+      deadline: () => streamDeadline(options),
+    };
+    return repliesTo(new StreamInvocation(this.#routing, method, call, options), options);
   }
 
   async #reply(method: BoundMethod, request: unknown, options: CallOptions): Promise<unknown> {
@@ -84,7 +95,13 @@ export class Invoker {
     return single(this.#replies(method, request, options), `${method.wire.method.path}: reply`);
   }
 
-  async #throughChain(method: BoundMethod, message: unknown, options: CallOptions): Promise<Reply> {
+  async #throughChain(
+    method: BoundMethod,
+    message: unknown,
+    options: CallOptions,
+    metadata = ownMetadata(options) ?? new Metadata(),
+    signal = options.signal ?? NEVER,
+  ): Promise<Reply> {
     let chain = this.#chains.get(method);
     if (!chain) {
       chain = compose(this.#interceptors, (call) => this.#last(method, call));
@@ -95,10 +112,9 @@ export class Invoker {
       side: 'client',
       service: method.service,
       method: method.wire.method,
-      // A copy, since interceptors add to it and the caller may use its own again.
-      metadata: options.metadata ? Metadata.from(options.metadata).clone() : new Metadata(),
-      deadline: kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.#timeoutMs) : streamDeadline(options),
-      signal: options.signal ?? NEVER,
+      metadata,
+      deadline: kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.timeoutMs) : streamDeadline(options),
+      signal,
       message,
       options,
     });
@@ -140,19 +156,24 @@ export class Invoker {
   }
 
   async #lastStream(method: BoundMethod, call: Call & { side: 'client' }): Promise<Reply> {
-    const requests = streamsRequests(method.wire.method)
-      ? checkedStream(method, call.message)
-      : one(call.message);
-    const { metadata, deadline } = call;
-    const sent = { requests, metadata, deadline, signal: sentSignal(call) };
-    const stream = await new StreamInvocation(this.#routing, method, sent, call.options).open();
-    const replies = await begun(stream);
-    const message = streamsReplies(method.wire.method)
-      ? replies
-      : await single(replies, `${method.wire.method.path}: reply`);
-    return { message, header: await stream.header, trailer: stream.trailer };
+    const { message, metadata, deadline, options } = call;
+    const sent = { message, metadata, signal: sentSignal(call), deadline: () => deadline };
+    const stream = new StreamInvocation(this.#routing, method, sent, options);
+    const { header } = stream;
+    const replies = await begun(repliesTo(stream, options), header);
+    if (streamsReplies(method.wire.method))
+      return { message: replies, header: await header, trailer: stream.trailer };
+    const reply = await single(replies, `${method.wire.method.path}: reply`);
+    return { message: reply, header: await header, trailer: stream.trailer };
   }
 }
+
+const repliesTo = (stream: StreamInvocation, options: CallOptions): AsyncIterableIterator<unknown> =>
+  options.onHeader || options.onTrailer ? new ToldReplies(stream, options) : stream;
+
+/** A copy, since interceptors add to it, and the caller may change its own before the call is sent. */
+const ownMetadata = ({ metadata }: CallOptions): Metadata | undefined =>
+  metadata instanceof Metadata ? metadata.clone() : metadata && Metadata.from(metadata);
 
 /** The user's signal; none is cheaper than one that never aborts. */
 const sentSignal = (call: Call) => (call.signal === NEVER ? undefined : call.signal);
@@ -160,31 +181,18 @@ const sentSignal = (call: Call) => (call.signal === NEVER ? undefined : call.sig
 const streamDeadline = ({ timeoutMs }: CallOptions): Deadline | undefined =>
   timeoutMs === undefined ? undefined : deadlineIn(timeoutMs);
 
-async function* one(request: unknown) {
-  yield request;
-}
-
-function checkedStream(method: BoundMethod, requests: unknown): AsyncIterable<unknown> {
-  if (typeof requests === 'object' && requests !== null && Symbol.asyncIterator in requests) {
-    return requests as AsyncIterable<unknown>;
-  }
-  throw new RpcError(
-    Status.INVALID_ARGUMENT,
-    `${method.wire.method.path} takes an AsyncIterable of requests, got ${requests === null ? 'null' : typeof requests}`,
-    { maybeExecuted: false },
-  );
-}
-
 /** Waits for the header by asking for the first reply, since some servers send neither before they are read. */
-async function begun(stream: ReplyStream): Promise<AsyncIterable<unknown>> {
-  const iterator = stream[Symbol.asyncIterator]();
-  const first = iterator.next();
+async function begun(
+  replies: AsyncIterator<unknown>,
+  header: Promise<Metadata>,
+): Promise<AsyncIterable<unknown>> {
+  const first = replies.next();
   const settled = first.then(
     () => {},
     () => {},
   );
-  await Promise.race([stream.header, settled]);
-  return new Resumed(iterator, first);
+  await Promise.race([header, settled]);
+  return new Resumed(replies, first);
 }
 
 /** An iteration whose first step is made already. */

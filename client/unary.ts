@@ -1,4 +1,5 @@
 import { checkCompression } from '../codec/compression.js';
+import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
 import type { CallOptions } from '../rpc/call.js';
 import type { CompressionName } from '../rpc/compression.js';
 import type { Deadline } from '../rpc/deadline.js';
@@ -8,13 +9,12 @@ import { Status } from '../rpc/status.js';
 import type { Cancellable, UnaryCall } from '../transport/transport.js';
 import type { WireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
+import { cancelledBy } from './cancelled-by.js';
 import type { Routed, Routing } from './routing.js';
-
-/** Sent again at most this often when no server has seen the call: enough to step over nodes that have just died. */
-const MAX_UNSENT = 3;
+import { isUnsent, MAX_UNSENT } from './unsent.js';
 
 /** One unary call from its options to its outcome; the transport gets this very object. */
-export class UnaryInvocation implements UnaryCall {
+export class UnaryInvocation implements UnaryCall, Abortable {
   readonly wire: WireMethod;
   readonly request: unknown;
   readonly metadata: Metadata | undefined;
@@ -29,7 +29,6 @@ export class UnaryInvocation implements UnaryCall {
   #routed: Routed | undefined;
   #sent: Cancellable | undefined;
   #unsent = 0;
-  #onAbort: (() => void) | undefined;
 
   constructor(
     routing: Routing,
@@ -61,10 +60,13 @@ export class UnaryInvocation implements UnaryCall {
     const signal = this.#signal;
     if (signal) {
       if (signal.aborted) return this.#end(cancelledBy(signal, false));
-      this.#onAbort = () => this.#sent?.cancel(cancelledBy(signal, true));
-      signal.addEventListener('abort', this.#onAbort);
+      tellWhenAborted(signal, this);
     }
     this.#attempt();
+  }
+
+  onAborted(signal: AbortSignal): void {
+    this.#sent?.cancel(cancelledBy(signal, true));
   }
 
   #attempt(): void {
@@ -102,21 +104,12 @@ export class UnaryInvocation implements UnaryCall {
   ): void {
     const load = this.#routed?.load;
     if (load) load.inFlight--;
-    if (
-      error &&
-      !error.maybeExecuted &&
-      load &&
-      error.code === Status.UNAVAILABLE &&
-      this.#unsent++ < MAX_UNSENT
-    ) {
-      // No server has seen it, and by now the selector knows that this node cannot be reached.
-      return this.#attempt();
-    }
+    if (error && load && isUnsent(error) && this.#unsent++ < MAX_UNSENT) return this.#attempt();
     this.#end(error, reply, header, trailer);
   }
 
   #end(error: RpcError | undefined, reply?: unknown, header?: Metadata, trailer?: Metadata): void {
-    if (this.#onAbort) this.#signal!.removeEventListener('abort', this.#onAbort);
+    if (this.#signal) forgetAborted(this.#signal, this);
     const { onHeader, onTrailer } = this.#options;
     try {
       if (onHeader && header) onHeader(header);
@@ -134,8 +127,3 @@ export type UnarySettle = (
   header: Metadata | undefined,
   trailer: Metadata | undefined,
 ) => void;
-
-export const cancelledBy = (signal: AbortSignal, maybeExecuted: boolean): RpcError => {
-  const { code, details } = RpcError.from(signal.reason, Status.CANCELLED);
-  return new RpcError(code, details, { cause: signal.reason, maybeExecuted });
-};

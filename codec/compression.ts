@@ -13,10 +13,14 @@ const zlib = lazily((): typeof import('node:zlib') => require('node:zlib'));
 const FREE_BYTES = 1024 * 1024;
 const MAX_RATIO = 100;
 
+/** What so many compressed bytes may inflate to. Senders keep to it too, lest they be refused. */
+const mostInflated = (compressedBytes: number): number => Math.max(FREE_BYTES, compressedBytes * MAX_RATIO);
+
 /** A way of making messages smaller, under its name in `grpc-encoding`. */
 export interface Compression {
   readonly name: string;
-  compress(bytes: Uint8Array): Uint8Array;
+  /** Undefined for what its receiver would refuse to inflate: that is sent as it is. */
+  compress(bytes: Uint8Array): Uint8Array | undefined;
   /**
    * Refuses while inflating what would be over `maxBytes`, or over 1 MiB and over 100 times the compressed size.
    * @throws RpcError RESOURCE_EXHAUSTED when over a limit, INTERNAL for malformed data
@@ -41,10 +45,12 @@ const identity: Compression = {
 const gzip: Compression = {
   name: 'gzip',
   // Level 1: RPC messages gain little from more, and it runs on the event loop.
-  compress: (bytes) => zlib().gzipSync(bytes, { level: 1 }),
+  compress(bytes) {
+    const compressed = zlib().gzipSync(bytes, { level: 1 });
+    return bytes.length > mostInflated(compressed.length) ? undefined : compressed;
+  },
   decompress(bytes, maxBytes) {
-    const byRatio = Math.max(FREE_BYTES, bytes.length * MAX_RATIO);
-    const maxOutputLength = Math.max(1, Math.min(maxBytes, byRatio));
+    const maxOutputLength = Math.max(1, Math.min(maxBytes, mostInflated(bytes.length)));
     try {
       return zlib().gunzipSync(bytes, { maxOutputLength });
     } catch (cause) {

@@ -1,9 +1,9 @@
 import type { CompressionName } from './compression.js';
 import type { Deadline } from './deadline.js';
-import { RpcError } from './error.js';
+import type { RpcError } from './error.js';
 import type { Metadata, MetadataInit } from './metadata.js';
 import type { Method } from './service.js';
-import { Status } from './status.js';
+import { Watched } from './watched.js';
 
 /** What one call may ask for; everything is optional. */
 export type CallOptions = {
@@ -44,31 +44,40 @@ export interface CallInfo {
   readonly deadline: Deadline | undefined;
   /**
    * On the server it aborts when the call is cancelled, its deadline passes or its connection is lost; on the client
-   * it is the caller's own, and one that never aborts when there is none.
+   * when the caller's own does, and when the reader leaves a stream of replies.
    */
   readonly signal: AbortSignal;
 }
 
-/** What a handler is told about its call, and what it may say beside its reply. */
-export interface CallContext extends CallInfo {
-  readonly peer: Peer;
+/**
+ * What a handler is told about its call, and what it may say beside its reply. For the compiler a class, since its
+ * members are not the object's own: it knows then that a copy by `{ ...context }` is no context.
+ */
+export declare abstract class CallContext implements CallInfo {
+  abstract get service(): string;
+  abstract get method(): Method;
+  abstract get metadata(): Metadata;
+  abstract get deadline(): Deadline | undefined;
+  abstract get signal(): AbortSignal;
+  abstract get peer(): Peer;
   /** Milliseconds until the deadline; Infinity without one. */
-  readonly remainingMs: number;
+  abstract get remainingMs(): number;
   /** Sent before the first reply message; say `sendHeader()` to send it earlier. */
-  readonly header: Metadata;
+  abstract get header(): Metadata;
   /** Sent after the last reply message. */
-  readonly trailer: Metadata;
-  sendHeader(): void;
+  abstract get trailer(): Metadata;
   /**
    * Compression of the replies, to be set before the first of them; `uncompressed(message)` leaves one as it is. A
    * client that does not take it gets them as they are. At first it is the server's.
    */
-  compression: CompressionName;
+  abstract get compression(): CompressionName;
+  abstract set compression(name: CompressionName);
   /**
    * Whether the request came compressed; of several, the last that was read. Undefined where the transport does not
    * show it (`grpc-js`).
    */
-  readonly requestCompressed: boolean | undefined;
+  abstract get requestCompressed(): boolean | undefined;
+  abstract sendHeader(): void;
 }
 
 /** A call as an interceptor sees it. `message` is one request, or an AsyncIterable of them, by the method's kind. */
@@ -77,7 +86,10 @@ export type Call = CallInfo & { readonly message: unknown } & (
     | { readonly side: 'server'; readonly context: CallContext }
   );
 
-/** The answer: `message` is one reply, or an AsyncIterable of them, by the method's kind. */
+/**
+ * The answer: `message` is one reply, or an AsyncIterable of them, by the method's kind. On a server, the header (unless
+ * a handler has sent it already) and the trailer of what the outermost interceptor returns are what the client gets.
+ */
 export interface Reply {
   readonly message: unknown;
   readonly header: Metadata;
@@ -100,19 +112,5 @@ export function whenDone(call: Call, reply: Reply, done: (error: RpcError | unde
     done(undefined);
     return reply;
   }
-  return { ...reply, message: watched(reply.message as AsyncIterable<unknown>, done) };
-}
-
-async function* watched(messages: AsyncIterable<unknown>, done: (error: RpcError | undefined) => void) {
-  let end: { error: RpcError | undefined } | undefined;
-  try {
-    yield* messages;
-    end = { error: undefined };
-  } catch (error) {
-    end = { error: RpcError.from(error) };
-    // As it was thrown: made into an RpcError, the text of a handler's unexpected error would reach the client.
-    throw error;
-  } finally {
-    done(end ? end.error : new RpcError(Status.CANCELLED, 'the stream was left before its end'));
-  }
+  return { ...reply, message: new Watched(reply.message as AsyncIterable<unknown>, done) };
 }

@@ -10,6 +10,8 @@ export type RpcErrorOptions = {
   maybeExecuted?: boolean | undefined;
 };
 
+const BRAND = Symbol.for('lictor.RpcError');
+
 /**
  * The one error of every call, on both sides.
  *
@@ -35,6 +37,10 @@ export class RpcError extends Error {
     this.maybeExecuted = options.maybeExecuted ?? true;
   }
 
+  get [BRAND](): true {
+    return true;
+  }
+
   get status(): StatusName {
     return statusName(this.code);
   }
@@ -53,6 +59,15 @@ export class RpcError extends Error {
     return new RpcError(code, textOf(reason), { cause: reason });
   }
 }
+
+/** One error for all copies of this module: a program may have Lictor installed twice, or bundled. */
+Object.defineProperty(RpcError, Symbol.hasInstance, {
+  value(this: unknown, thing: unknown): boolean {
+    // A class that extends it is asked for itself.
+    if (this !== RpcError) return Function.prototype[Symbol.hasInstance].call(this, thing);
+    return typeof thing === 'object' && thing !== null && BRAND in thing;
+  },
+});
 
 /** Like `instanceof`, for something thrown: looking at that may itself throw. */
 export function isRpcError(reason: unknown): reason is RpcError {

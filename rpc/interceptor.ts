@@ -15,7 +15,8 @@ export type Next = (call: Call) => Promise<Reply>;
  *
  * The call's deadline and signal end what `next` does; an interceptor that waits by itself bounds its own waiting.
  * A failed call rejects with an RpcError; the failure of a stream comes while it is iterated (see `whenDone`).
- * Passing on a call of its own: `next({ ...call, message: changed })`.
+ * Passing on a call of its own: `next({ ...call, message: changed })`. Metadata, deadline and signal may be changed in
+ * the same way, and a server's handler sees them; its `context` is passed on as it is.
  */
 export type Interceptor = (call: Call, next: Next) => Promise<Reply>;
 

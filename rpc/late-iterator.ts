@@ -5,19 +5,25 @@ const DONE: Step = { done: true, value: undefined };
 const OVER: AsyncIterator<unknown> = { next: () => Promise.resolve(DONE) };
 
 /**
- * An iteration whose source is made when the first value is asked for, and may take a while. From then on values come
+ * An iteration whose source is made when the first value is asked for, and takes a while. From then on values come
  * from the source's own iterator, with no promise in between: a generator with `yield*` would add three to each.
  */
 export class LateIterator implements AsyncIterableIterator<unknown, undefined> {
-  readonly #open: () => Source | Promise<Source>;
-  readonly #onLeft: (() => void) | undefined;
+  readonly #open: () => Promise<Source>;
+  readonly #onLeft: () => void;
   #opening: Promise<AsyncIterator<unknown>> | undefined;
   #iterator: AsyncIterator<unknown> | undefined;
+  #last: Promise<Step> | undefined;
+  readonly #left: Promise<Step>;
+  #tellLeft!: (step: Step) => void;
 
-  /** @param onLeft told when the reader leaves before there is a source */
-  constructor(open: () => Source | Promise<Source>, onLeft?: () => void) {
+  /** @param onLeft told when the reader leaves, whether there is a source or not */
+  constructor(open: () => Promise<Source>, onLeft: () => void) {
     this.#open = open;
     this.#onLeft = onLeft;
+    this.#left = new Promise((resolve) => {
+      this.#tellLeft = resolve;
+    });
   }
 
   [Symbol.asyncIterator](): this {
@@ -25,45 +31,39 @@ export class LateIterator implements AsyncIterableIterator<unknown, undefined> {
   }
 
   next(): Promise<Step> {
-    return this.#iterator ? (this.#iterator.next() as Promise<Step>) : this.#first();
-  }
-
-  #first(): Promise<Step> {
-    try {
-      if (!this.#opening) {
-        const source = this.#open();
-        if (!(source instanceof Promise)) {
-          this.#iterator = source[Symbol.asyncIterator]();
-          return this.next();
-        }
-        this.#opening = this.#opened(source);
-      }
-    } catch (reason) {
-      this.#iterator = OVER;
-      return Promise.reject(reason);
+    if (this.#iterator) {
+      this.#last = this.#iterator.next() as Promise<Step>;
+      return this.#last;
     }
-    return this.#opening.then((iterator) => iterator.next() as Promise<Step>);
+    this.#opening ??= this.#opened();
+    const first = this.#opening.then((iterator) => iterator.next() as Promise<Step>);
+    return Promise.race([first, this.#left]);
   }
 
-  async #opened(source: Promise<Source>): Promise<AsyncIterator<unknown>> {
+  async #opened(): Promise<AsyncIterator<unknown>> {
     try {
-      const iterator = (await source)[Symbol.asyncIterator]();
+      const source = await this.#open();
+      const iterator = source[Symbol.asyncIterator]();
+      if (this.#iterator) await iterator.return?.();
       this.#iterator ??= iterator;
-      if (this.#iterator !== iterator) void iterator.return?.();
+      return this.#iterator;
     } catch (reason) {
+      // Of a source that was left before it was there, nobody is told: `next` has given its answer.
       this.#iterator = OVER;
       throw reason;
     }
-    return this.#iterator;
   }
 
   async return(): Promise<Step> {
-    if (this.#iterator) {
-      await this.#iterator.return?.();
-    } else {
-      this.#iterator = OVER;
-      this.#onLeft?.();
-    }
+    const iterator = this.#iterator;
+    this.#iterator = OVER;
+    // What waits for a value may end as the source likes; nobody need look at it any more.
+    this.#last?.catch(() => {});
+    this.#tellLeft(DONE);
+    const returned = iterator?.return?.();
+    // Also where that waits behind a `next()` that waits.
+    this.#onLeft();
+    await returned;
     return DONE;
   }
 }

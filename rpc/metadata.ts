@@ -36,6 +36,8 @@ export class Metadata {
   // Made when something is put in or looked for: most calls have neither header nor trailer, and a Map is dear.
   #map: Map<string, MetadataValue[]> | undefined;
   #fill: ((metadata: Metadata) => void) | undefined;
+  // The map is also a clone's, and copied before the first change: most clones are only read.
+  #isShared = false;
 
   /** For transports: what a peer sent, taken apart by `fill` when somebody first looks at it. */
   static received(fill: (metadata: Metadata) => void): Metadata {
@@ -51,6 +53,15 @@ export class Metadata {
       this.#fill = undefined;
       fill(this);
     }
+    return this.#map;
+  }
+
+  get #own(): Map<string, MetadataValue[]> {
+    const values = this.#values;
+    if (!this.#isShared) return values;
+    this.#isShared = false;
+    this.#map = new Map();
+    for (const [key, of] of values) this.#map.set(key, [...of]);
     return this.#map;
   }
 
@@ -86,7 +97,7 @@ export class Metadata {
   /** Replaces every value of the key. */
   set(key: string, value: MetadataValue): this {
     const checked = checkKey(key);
-    this.#values.set(checked, [checkValue(checked, value)]);
+    this.#own.set(checked, [checkValue(checked, value)]);
     return this;
   }
 
@@ -106,7 +117,7 @@ export class Metadata {
   }
 
   delete(key: string): void {
-    this.#values.delete(key.toLowerCase());
+    this.#own.delete(key.toLowerCase());
   }
 
   /** Adds every value of `other` to this. */
@@ -117,7 +128,11 @@ export class Metadata {
   }
 
   clone(): Metadata {
-    return new Metadata().merge(this);
+    const clone = new Metadata();
+    if (!this.#map && !this.#fill) return clone;
+    clone.#map = this.#values;
+    clone.#isShared = this.#isShared = true;
+    return clone;
   }
 
   /** Pairs of key and value; a key with two values comes twice. */
@@ -142,13 +157,14 @@ export class Metadata {
   }
 
   toJSON(): Record<string, MetadataValue[]> {
-    return Object.fromEntries(this.#values);
+    return Object.fromEntries(this.#own);
   }
 
   #push(key: string, value: MetadataValue): this {
-    const values = this.#values.get(key);
+    const own = this.#own;
+    const values = own.get(key);
     if (values) values.push(value);
-    else this.#values.set(key, [value]);
+    else own.set(key, [value]);
     return this;
   }
 }

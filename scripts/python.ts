@@ -11,10 +11,19 @@ const run = promisify(execFile);
 const cache = join(root, '.cache');
 const fetched = join(cache, 'python');
 
-/** gRPC's own C core, a second HTTP/2, and the compiler of .proto files. */
-const PACKAGES = ['python3', 'python3-grpcio', 'python3-protobuf', 'python3-h2', 'protobuf-compiler'];
+/** gRPC's own C core, a second HTTP/2, what grpclib needs, and the compiler of .proto files. */
+const PACKAGES = [
+  'python3',
+  'python3-grpcio',
+  'python3-protobuf',
+  'python3-h2',
+  'python3-multidict',
+  'protobuf-compiler',
+];
+/** Debian 12 does not have it yet. It is Python alone, so that a later release's fits. */
+const GRPCLIB = { name: 'python3-grpclib', suite: 'trixie' };
 
-/** A Python that has grpcio, h2 and protobuf, and a protoc; to be run with `env`. */
+/** A Python that has grpcio, h2, grpclib and protobuf, and a protoc; to be run with `env`. */
 export type Python = { readonly python: string; readonly protoc: string; readonly env: NodeJS.ProcessEnv };
 
 /**
@@ -60,13 +69,17 @@ async function fetchPackages(): Promise<void> {
     const apt = await privateApt(work);
     const tree = join(work, 'tree');
     for (const file of await apt.download(await apt.missing(PACKAGES))) await run('dpkg', ['-x', file, tree]);
+    const later = join(work, GRPCLIB.suite);
+    await mkdir(later);
+    for (const file of await (await privateApt(later, GRPCLIB.suite)).download([GRPCLIB.name]))
+      await run('dpkg', ['-x', file, tree]);
     await rm(fetched, { recursive: true, force: true });
     await rename(tree, fetched);
     const problem = await problemOf(await unpacked());
     if (problem !== undefined) throw new Error(problem);
   } catch (error) {
     throw new Error(
-      `these tests need Python with grpcio, protobuf and h2, and protoc: on Debian 'apt-get install ${PACKAGES.join(' ')}', ` +
+      `these tests need Python with grpcio, protobuf, h2 and grpclib, and protoc: on Debian 'apt-get install ${PACKAGES.join(' ')} ${GRPCLIB.name}', ` +
         'elsewhere set PYTHON_BIN to a Python that has the modules and put protoc on PATH ' +
         `(fetching them failed: ${whatWentWrong(error)})`,
     );
@@ -77,7 +90,7 @@ async function fetchPackages(): Promise<void> {
 
 async function problemOf({ python, protoc, env }: Python): Promise<string | undefined> {
   try {
-    await run(python, ['-c', 'import grpc, h2, google.protobuf'], { env });
+    await run(python, ['-c', 'import grpc, h2, grpclib.client, google.protobuf'], { env });
     await run(protoc, ['--version'], { env });
     return undefined;
   } catch (error) {

@@ -25,11 +25,19 @@ export type SelectorOptions = {
 /** Joins resolver and balancer: from a service's name to the node for one call. */
 export class Selector {
   readonly #options: SelectorOptions;
+  #balancer: Balancer;
   readonly #services = new Map<string, ServiceSelector>();
   readonly #loads = new Map<string, NodeLoad>();
 
   constructor(options: SelectorOptions) {
     this.#options = options;
+    this.#balancer = options.balancer;
+  }
+
+  /** Picks with another balancer from now on. */
+  setBalancer(balancer: Balancer): void {
+    this.#balancer = balancer;
+    for (const { nodes } of this.#services.values()) nodes.setBalancer(balancer);
   }
 
   /**
@@ -39,7 +47,7 @@ export class Selector {
   service(name: string): ServiceSelector {
     const known = this.#services.get(name);
     if (known) return known;
-    const nodes = new ServiceNodes(this.#options.balancer, (address) => this.#loadOf(address));
+    const nodes = new ServiceNodes(this.#balancer, (address) => this.#loadOf(address));
     const watch = new SharedWatch(checkServiceName(name), {
       ...this.#options,
       link: (address) => this.#linkTo(address),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
 import { RpcError } from '../rpc/error.js';
 import { MAX_TIMER_MS } from '../rpc/limit.js';
 import type { Logger } from '../rpc/log.js';
@@ -84,19 +85,19 @@ export class SharedWatch {
   async settled(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#state.kind !== 'pending') return;
     let timer: NodeJS.Timeout | undefined;
-    let onAbort: (() => void) | undefined;
+    let waiting: Abortable | undefined;
     try {
       await Promise.race([
         this.#first,
         new Promise<never>((_, reject) => {
-          onAbort = () => reject(RpcError.from(signal!.reason, Status.CANCELLED));
-          signal?.addEventListener('abort', onAbort, { once: true });
+          waiting = { onAborted: ({ reason }) => reject(RpcError.from(reason, Status.CANCELLED)) };
+          if (signal) tellWhenAborted(signal, waiting);
           if (Number.isFinite(timeoutMs)) timer = setTimeout(() => reject(this.#late(timeoutMs)), timeoutMs);
         }),
       ]);
     } finally {
       clearTimeout(timer);
-      if (onAbort) signal?.removeEventListener('abort', onAbort);
+      if (signal && waiting) forgetAborted(signal, waiting);
     }
   }
 

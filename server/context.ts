@@ -83,6 +83,12 @@ export abstract class ServerCall implements CallContext, Timed {
     return this.#incoming.requestCompressed;
   }
 
+  /** What the interceptors returned, which need not be what the handler filled. */
+  answerWith(header: Metadata | undefined, trailer: Metadata | undefined): void {
+    if (header) this.#header = header;
+    if (trailer) this.#trailer = trailer;
+  }
+
   sendHeader(): void {
     if (this.#headerSent) return;
     checkSize('header', this.header);

@@ -8,6 +8,7 @@ import type { IncomingStream, IncomingUnary } from '../transport/transport.js';
 import { MAX_RESPONSE_METADATA_BYTES, type ServerCall } from './context.js';
 import type { Gate } from './gate.js';
 import { InterceptedCall } from './intercepted-call.js';
+import { contextOf } from './passed-context.js';
 import type { Runner } from './runner.js';
 import { StreamRun } from './stream-run.js';
 import { UnaryRun } from './unary-run.js';
@@ -57,7 +58,9 @@ export class MethodRunner implements Runner {
   }
 
   async #throughChain(chain: Next, message: unknown, context: ServerCall): Promise<unknown> {
-    return (await chain(new InterceptedCall(message, context))).message;
+    const reply = await chain(new InterceptedCall(message, context));
+    context.answerWith(reply.header, reply.trailer);
+    return reply.message;
   }
 
   handle(message: unknown, context: CallContext): unknown {
@@ -109,7 +112,7 @@ const behindInterceptors =
   async (call) => {
     if (call.side !== 'server')
       throw new TypeError('an interceptor of the server passed on a call of the client');
-    const { context } = call;
+    const context = call instanceof InterceptedCall ? call.context : contextOf(call);
     // Checked here too, so that interceptors see the call fail as its client does.
     const message = runner.checked(await runner.handle(call.message, context));
     return { message, header: context.header, trailer: context.trailer };

@@ -74,6 +74,8 @@ export type ServerOptions = {
   logger?: Logger | undefined;
 };
 
+const MAX_METADATA_BYTES = 16 * 1024;
+
 const closed = () => new RpcError(Status.FAILED_PRECONDITION, 'the server is closed; make a new one');
 
 /** Answers calls, and is listed in registries while it does. */
@@ -120,7 +122,7 @@ export class Server implements AsyncDisposable {
     }
     this.#gate = new Gate({
       maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
-      maxMetadataBytes: options.maxMetadataBytes ?? 16 * 1024,
+      maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
       timeoutMs: options.timeoutMs ?? 60_000,
     });
     this.#health = new Health();
@@ -174,12 +176,13 @@ export class Server implements AsyncDisposable {
 
   async #serve(): Promise<this> {
     const { tls, maxMessageBytes, maxStreamsPerConnection, maxConnectionsPerAddress } = this.#options;
-    const { compression, handleSignals } = this.#options;
+    const { maxMetadataBytes, compression, handleSignals } = this.#options;
     this.#listener = await this.#engine.listen({
       address: this.#wantedAddress,
       tls,
       routes: this.#routes(),
       maxMessageBytes: maxMessageBytes ?? 4 * 1024 * 1024,
+      maxMetadataBytes: maxMetadataBytes ?? MAX_METADATA_BYTES,
       maxStreamsPerConnection: maxStreamsPerConnection ?? 1_000,
       maxConnectionsPerAddress: maxConnectionsPerAddress ?? 256,
       compression: compression ?? 'identity',

@@ -24,8 +24,11 @@ export class StreamRun extends ServerCall implements Sink {
     try {
       const message = streamsRequests(method) ? requests : await single(requests, `${method.path}: request`);
       const result = await this.#runner.run(message, this);
-      if (this.#isOver) return;
-      if (this.cancelled) return this.fail(this.cancelled);
+      if (this.cancelled) {
+        // Whoever watches over the replies hears that nobody reads them.
+        if (streamsReplies(method)) await leave(this.#runner.checkedStream(result));
+        return this.fail(this.cancelled);
+      }
       if (streamsReplies(method)) {
         this.#stop = pump(this.#runner.checkedStream(result), this);
       } else {
@@ -78,4 +81,8 @@ export class StreamRun extends ServerCall implements Sink {
   protected override onCancelled(error: RpcError): void {
     void this.#stop?.().then(() => this.fail(error));
   }
+}
+
+async function leave(replies: AsyncIterable<unknown>): Promise<void> {
+  await replies[Symbol.asyncIterator]().return?.();
 }

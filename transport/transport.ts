@@ -90,6 +90,8 @@ export type ListenOptions = {
   readonly tls: ServerTls | undefined;
   readonly routes: Routes;
   readonly maxMessageBytes: number;
+  /** The server refuses calls that bring more; what it leaves to the transport is to let that much come. */
+  readonly maxMetadataBytes: number;
   readonly maxStreamsPerConnection: number;
   readonly maxConnectionsPerAddress: number;
   readonly compression: CompressionName;

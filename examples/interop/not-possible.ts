@@ -2,7 +2,7 @@
 type Reasons<Feature extends string> = Readonly<Partial<Record<Feature, string>>>;
 
 /** What a server has to do for some of the cases. */
-export type ServerFeature = 'seeCompressedRequests' | 'compressSomeReplies';
+export type ServerFeature = 'takeCompressedRequests' | 'seeCompressedRequests' | 'compressSomeReplies';
 
 const servers: Readonly<Record<string, Reasons<ServerFeature>>> = {
   'grpc-js': {

@@ -36,6 +36,8 @@ export type ConsulRequest<T> = {
   /** Lets any server answer, with what it knows. @default false */
   readonly stale?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** For an answer that is not held back. @default the client's */
+  readonly timeoutMs?: number | undefined;
   /** @default 'watches' where `since` is given, also as undefined, else 'requests' */
   readonly lane?: Lane | undefined;
   /** Checks the answer, since what answers may be a proxy's error page. @throws BadAnswer */
@@ -100,7 +102,7 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
       what: request.what,
       permission: request.permission,
       agent: agents[at]!.text,
-      deadlineMs: since === undefined ? timeoutMs : blockingDeadlineMs(waitMs),
+      deadlineMs: since === undefined ? (request.timeoutMs ?? timeoutMs) : blockingDeadlineMs(waitMs),
       token: secret,
     };
     const consul = consuls[at]!;
@@ -156,7 +158,10 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
         // Another request may have moved on already.
         if (current === at) current = (at + 1) % agents.length;
         // An index is of one cluster; whether another agent is of the same one its first answer will show.
-        if (tried >= agents.length || request.since !== undefined) throw error.reason;
+        if (tried >= agents.length || request.since !== undefined) {
+          unreachable.add(error.reason);
+          throw error.reason;
+        }
       }
     }
   }
@@ -170,6 +175,10 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
     send,
   };
 }
+
+/** Whether there was no agent to take the request; one that is there may just be without a leader. */
+export const isUnreachable = (error: unknown): boolean => error instanceof RpcError && unreachable.has(error);
+const unreachable = new WeakSet<RpcError>();
 
 class Unreachable extends Error {
   readonly reason: RpcError;

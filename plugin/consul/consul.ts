@@ -1,119 +1,32 @@
-import { isDeepStrictEqual } from 'node:util';
-import { RpcError } from '../../rpc/error.js';
-import { type Logger, stderrLogger } from '../../rpc/log.js';
-import { Status } from '../../rpc/status.js';
-import type { Resolution } from '../../selector/resolver.js';
 import type { ResolverPlugin } from '../plugin.js';
-import { addressPolicy } from './address-policy.js';
-import { type ChangeEvent, changes } from './changes.js';
-import { type ConsulConnection, connectConsul } from './connection.js';
-import { DOUBTFUL_WAIT_MS, doubtOf } from './doubt.js';
-import { checkPrefix, entryReader, folderOf, formatEntry } from './entry.js';
-import { type Found, withSnapshot } from './found.js';
-import { kvOf } from './kv.js';
-import { register } from './registration.js';
-import { sharedChanges } from './shared-changes.js';
-import { checkFolder, snapshotIn } from './snapshot.js';
+import { catalogMode } from './catalog-mode/catalog-mode.js';
+import { type CatalogOnly, type CatalogOptions, checkMode } from './catalog-mode/options.js';
+import type { CommonOptions } from './common-options.js';
+import { connectConsul } from './connection.js';
+import { type KvOnly, kvMode } from './kv-mode.js';
 
-export type ConsulOptions = ConsulConnection & {
-  /**
-   * Stands before the service in every key: with `'services/'` a server is `services/helloworld.Greeter/host:port`.
-   * Ends in `/`. @default ''
-   */
-  prefix?: string | undefined;
-  /** Whether clients are told what any Consul server knows, which goes on working without a leader. @default true */
-  stale?: boolean | undefined;
-  /**
-   * Where nodes may be: networks (`'10.0.0.0/8'`), addresses and host names (`'*.internal'`); entries elsewhere are
-   * skipped. @default anywhere but link-local, multicast and unspecified addresses
-   */
-  addressPolicy?: readonly string[] | undefined;
-  /**
-   * A folder in which the last list of each service is kept, so that a client starts while Consul is down: with the
-   * state `stale`, until Consul answers. @default none
-   */
-  snapshot?: string | undefined;
-  /** Where warnings of bad entries go. @default one line of JSON on stderr */
-  logger?: Logger | undefined;
-};
+/** Two modes, which find only their own servers. Options of one are refused in the other. */
+export type ConsulOptions = KvOptions | (CatalogOptions & None<KvOnly>);
+
+/** Servers are keys of Consul's key-value store. */
+export type KvOptions = CommonOptions & KvOnly & None<CatalogOnly> & { mode?: 'kv' | undefined };
+
+/** The properties of the other mode, which must not be given. */
+type None<T> = { [K in keyof T]?: undefined };
+
+export type { ServiceCheck } from './catalog-mode/check.js';
+export type { CatalogOptions };
 
 /**
- * Consul's key-value store as registry: one key `<prefix><service>/<host:port>` per server and service, whose value is
- * the address, or JSON when the server has a weight, zone, tags or meta.
+ * Consul as registry: its key-value store (`mode: 'kv'`) or its catalog (`mode: 'catalog'`).
  *
  * The watches of a process share one connection for each service, whatever the number of clients. An agent takes 200
  * connections from one address unless its `limits.http_max_conns_per_client` says otherwise, so processes of one
  * machine should watch no more services than that together.
- *
- * Entries stay until the server deregisters them: after a crash they have to be deleted by hand.
- * @throws RpcError INVALID_ARGUMENT for a bad address or prefix; RangeError for a bad time-out
+ * @throws RpcError INVALID_ARGUMENT or RangeError for a bad option
  */
 export function consul(options: ConsulOptions = {}): ResolverPlugin {
-  const { stale = true, logger = stderrLogger, snapshot } = options;
-  const prefix = checkPrefix(options.prefix ?? '');
-  const policy = addressPolicy(options.addressPolicy);
-  if (snapshot !== undefined) checkFolder(snapshot);
+  checkMode(options);
   const client = connectConsul(options);
-  const kv = kvOf(client);
-
-  async function* resolutions(folder: string, signal: AbortSignal): AsyncGenerator<Resolution> {
-    const key = JSON.stringify([client.identity, 'kv', folder, stale, options.addressPolicy, snapshot]);
-    const make = (stop: AbortSignal) => {
-      const found = nodesIn(folder, stop);
-      if (snapshot === undefined) return found;
-      const place = JSON.stringify([client.agent, options.datacenter ?? '', folder]);
-      return withSnapshot(found, snapshotIn(snapshot, place, policy, logger), client.agent);
-    };
-    for await (const change of sharedChanges(key, make, signal)) {
-      if (change.kind === 'failure') {
-        yield change;
-        continue;
-      }
-      const { nodes, doubt } = change.value;
-      yield { kind: 'nodes', nodes };
-      if (doubt && !signal.aborted) yield { kind: 'failure', error: doubt };
-    }
-  }
-
-  function nodesIn(folder: string, signal: AbortSignal): AsyncIterable<ChangeEvent<Found>> {
-    const read = entryReader(folder, logger, policy);
-    let doubt: RpcError | undefined;
-    return changes(
-      async (since, signal) => {
-        const waitMs = doubt && DOUBTFUL_WAIT_MS;
-        const listing = await kv.list(folder, { since, stale, signal, waitMs });
-        const { entries, index, knownLeader } = listing;
-        // A server that has just started knows nothing until there is a leader.
-        if (entries.length === 0 && !knownLeader) {
-          throw new RpcError(
-            Status.UNAVAILABLE,
-            `consul at ${client.agent}: has no cluster leader, so an empty list is not believed`,
-            {
-              maybeExecuted: false,
-            },
-          );
-        }
-        doubt = doubtOf(listing, client.agent);
-        return { index, value: { nodes: read(entries), doubt } };
-      },
-      { signal, same: (a, b) => !a.doubt === !b.doubt && isDeepStrictEqual(a.nodes, b.nodes) },
-    );
-  }
-
-  return {
-    kind: 'resolver',
-    name: 'consul',
-    watch: (service, signal) => resolutions(folderOf(prefix, service), signal),
-    describe: (service) => `consul at ${client.agent}, keys under ${JSON.stringify(`${prefix}${service}/`)}`,
-    async init({ services, logger, ...node }) {
-      const folders = [...new Set(services)].map((service) => folderOf(prefix, service));
-      const { address, value } = formatEntry(node);
-      return register(kv, client.agent, {
-        keys: folders.map((folder) => `${folder}${address}`),
-        value,
-        timeoutMs: client.timeoutMs,
-        logger,
-      });
-    },
-  };
+  return options.mode === 'catalog' ? catalogMode(client, options) : kvMode(client, options);
 }

@@ -1,10 +1,13 @@
 import type { Answer } from './answer.js';
 import type { ConsulClient } from './client.js';
 import { BadAnswer } from './guard.js';
+import type { Lane } from './lane.js';
 
 export interface KeyValue {
   readonly key: string;
   readonly value: Buffer;
+  /** Rounded to what a JavaScript number holds. */
+  readonly flags: number;
   /** The session that holds the key, if one does. */
   readonly session: string | undefined;
   /** For a check-and-set. */
@@ -19,21 +22,27 @@ export interface Listing {
   readonly lastContactMs: number;
 }
 
-export type ReadOptions = {
+/** How a request goes out. */
+export type SendingOptions = {
+  signal?: AbortSignal | undefined;
+  /** @default the client's */
+  timeoutMs?: number | undefined;
+  lane?: Lane | undefined;
+};
+
+export type ReadOptions = SendingOptions & {
   since?: bigint | undefined;
   waitMs?: number | undefined;
   stale?: boolean | undefined;
-  signal?: AbortSignal | undefined;
 };
 
-export type WriteOptions = {
+export type WriteOptions = SendingOptions & {
   /** An unsigned 64-bit number that Consul keeps beside the value. */
   flags?: bigint | undefined;
   /** Writes only when the key is still as it was at this index; 0 when there is none. */
   cas?: bigint | undefined;
   /** Writes only as the holder of the key: takes it, or has it already. */
   acquire?: string | undefined;
-  signal?: AbortSignal | undefined;
 };
 
 /** The key-value store. */
@@ -51,7 +60,7 @@ export function kvOf(client: ConsulClient) {
       read: listingOf,
     });
   const write = async (key: string, body: string | Uint8Array, options: WriteOptions): Promise<boolean> => {
-    const { flags, cas, acquire, signal } = options;
+    const { flags, cas, acquire, ...sending } = options;
     const query: Record<string, string> = {};
     if (flags !== undefined) query.flags = String(flags);
     if (cas !== undefined) query.cas = String(cas);
@@ -64,7 +73,7 @@ export function kvOf(client: ConsulClient) {
       body,
       what: `write ${JSON.stringify(key)}`,
       permission: permissionToWrite(key),
-      signal,
+      ...sending,
       read: (answer) => yesOrNo(answer, 'written', cas !== undefined || acquire !== undefined),
     });
   };
@@ -84,7 +93,7 @@ export function kvOf(client: ConsulClient) {
     putIf: write,
 
     /** Deletes this one key; a key that is not there is no error. False when `cas` does not hold. */
-    delete: (key: string, { cas, signal }: { cas?: bigint; signal?: AbortSignal | undefined } = {}) =>
+    delete: (key: string, { cas, ...sending }: SendingOptions & { cas?: bigint } = {}) =>
       client.send({
         method: 'DELETE',
         path: '/kv/{key}',
@@ -92,7 +101,7 @@ export function kvOf(client: ConsulClient) {
         ...(cas === undefined ? {} : { query: { cas: String(cas) } }),
         what: `delete ${JSON.stringify(key)}`,
         permission: permissionToWrite(key),
-        signal,
+        ...sending,
         read: (answer) => yesOrNo(answer, 'deleted', cas !== undefined),
       }),
   };
@@ -125,6 +134,7 @@ function entriesOf(answer: Answer): KeyValue[] {
     const {
       Key: key,
       Value: value,
+      Flags: flags,
       Session: session,
       ModifyIndex: modified,
     } = (item ?? {}) as Record<string, unknown>;
@@ -133,6 +143,7 @@ function entriesOf(answer: Answer): KeyValue[] {
     return {
       key,
       value: Buffer.from(value ?? '', 'base64'),
+      flags: typeof flags === 'number' ? flags : 0,
       session: typeof session === 'string' && session !== '' ? session : undefined,
       modifyIndex:
         typeof modified === 'number' && Number.isSafeInteger(modified) && modified >= 0

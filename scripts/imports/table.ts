@@ -37,7 +37,7 @@ export const table: Table = {
     // Each plugin is a unit of its own.
     {
       files: /^plugin\/[^/]+(\/|$)/,
-      mayImport: ['rpc/', 'selector/', 'plugin/plugin.ts', 'plugin/node-data.ts'],
+      mayImport: ['rpc/', 'selector/', 'codec/safe-json.ts', 'plugin/plugin.ts', 'plugin/node-data.ts'],
       kind: 'library',
     },
     {

@@ -18,7 +18,9 @@ describe('compression', () => {
       const { compress, decompress } = compressionNamed(name);
       fc.assert(
         fc.property(fc.uint8Array({ maxLength: 5_000 }), (bytes) => {
-          assert.deepEqual(Uint8Array.from(decompress(compress(bytes), MAX)), bytes);
+          const compressed = compress(bytes);
+          assert.ok(compressed);
+          assert.deepEqual(Uint8Array.from(decompress(compressed, MAX)), bytes);
         }),
       );
     });
@@ -54,6 +56,15 @@ describe('compression', () => {
       () => gzip.decompress(gzipSync(Buffer.alloc(MIB + 1)), MAX),
       hasCode(Status.RESOURCE_EXHAUSTED),
     );
+  });
+
+  test('what would be refused for its ratio is left as it is, and nothing else', () => {
+    assert.equal(gzip.compress(Buffer.alloc(3 * MIB, ' ')), undefined);
+    for (const bytes of [Buffer.alloc(MIB, ' '), Buffer.concat([Buffer.alloc(2 * MIB), randomBytes(MIB)])]) {
+      const compressed = gzip.compress(bytes);
+      assert.ok(compressed);
+      assert.equal(gzip.decompress(compressed, MAX).length, bytes.length);
+    }
   });
 
   test('what is not gzip, or cut off, is malformed', () => {

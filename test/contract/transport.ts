@@ -308,6 +308,38 @@ export function transportContract(contract: TransportContract): void {
       assert.deepEqual(seen.aborted, ['CANCELLED']);
     });
 
+    check('replies that are asked for at once come in their order, and then the end', async ({ probe }) => {
+      const replies = probe.count({ n: 3 })[Symbol.asyncIterator]();
+      const steps = await Promise.all(Array.from({ length: 5 }, () => replies.next()));
+      assert.deepEqual(
+        steps.map(({ done, value }) => (done ? 'end' : value.n)),
+        [0, 1, 2, 'end', 'end'],
+      );
+    });
+
+    check('of replies that are asked for at once, one tells the failure', async ({ probe }) => {
+      const replies = probe.chat(stream([{ n: 1 }, { n: -1 }]))[Symbol.asyncIterator]();
+      const steps = await Promise.allSettled(Array.from({ length: 4 }, () => replies.next()));
+      assert.deepEqual(
+        steps.map((step) => (step.status === 'rejected' ? step.reason.status : step.value.done)),
+        [false, 'OUT_OF_RANGE', true, true],
+      );
+    });
+
+    check('leaving a stream ends those who wait for a reply, and the call', async ({ probe, seen }) => {
+      const aborted = new Promise<void>((resolve) => (seen.onAbort = resolve));
+      const replies = probe.chat(firstThenNever({ n: 1 }))[Symbol.asyncIterator]();
+      assert.deepEqual(await replies.next(), { done: false, value: { n: 2 } });
+      const waiting = Promise.all([replies.next(), replies.next()]);
+      assert.equal((await replies.return?.())?.done, true);
+      assert.deepEqual(
+        (await waiting).map(({ done }) => done),
+        [true, true],
+      );
+      await aborted;
+      assert.equal((await replies.next()).done, true);
+    });
+
     check('a source of requests is told when its call has ended', async ({ probe }) => {
       let told = () => {};
       const returned = new Promise<void>((resolve) => (told = resolve));
@@ -387,6 +419,15 @@ export function transportContract(contract: TransportContract): void {
         const text = Array.from({ length: 20_000 }, (_, i) => i).join();
         assert.deepEqual(await probe.echo({ text }), { text });
         assert.deepEqual(await probe.sum(stream(numbers(10))), { n: 45 });
+      },
+      { client: { compression: 'gzip' } },
+    );
+
+    check(
+      'what compresses too well to be inflated again is carried all the same',
+      async ({ probe }) => {
+        const text = ' '.repeat(3 * 1024 * 1024);
+        assert.equal((await probe.echo({ text })).text.length, text.length);
       },
       { client: { compression: 'gzip' } },
     );

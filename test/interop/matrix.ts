@@ -80,6 +80,7 @@ function notPossible(client: Peer, server: Peer, name: string): string | undefin
   if (own !== undefined) return own;
   if (name.startsWith('client_compressed_')) return server.serverCannot('seeCompressedRequests');
   if (name.startsWith('server_compressed_')) return server.serverCannot('compressSomeReplies');
+  if (name.startsWith('compressed_')) return server.serverCannot('takeCompressedRequests');
   return undefined;
 }
 

@@ -36,10 +36,15 @@ export const lictor = (transport: string): Peer => ({
   command: async (side, options) => node('examples/interop', side, ['--transport', transport, ...options]),
 });
 
+const NO_COMPRESSION = 'grpclib has no compression';
+
 const grpcJs: Peer = {
   name: 'plain grpc-js',
   clientCannot: only('client_compressed_streaming', 'the client compresses all of its requests or none'),
-  serverCannot: (feature) => ({ seeCompressedRequests: UNSEEN, compressSomeReplies: UNCOMPRESSED })[feature],
+  serverCannot: (feature) =>
+    ({ takeCompressedRequests: undefined, seeCompressedRequests: UNSEEN, compressSomeReplies: UNCOMPRESSED })[
+      feature
+    ],
   command: async (side, options) => node('test/interop/grpc-js', side, options),
 };
 
@@ -59,8 +64,17 @@ export const pythonH2: Peer = {
   command: (side, options, folder) => python('h2_peer.py', [side, ...options], folder),
 };
 
+/** gRPC on Python's own HTTP/2. */
+const grpclib: Peer = {
+  name: 'Python grpclib',
+  clientCannot: (name) =>
+    name.includes('client_compressed') || name.startsWith('compressed_') ? NO_COMPRESSION : undefined,
+  serverCannot: () => NO_COMPRESSION,
+  command: (side, options, folder) => python('grpclib_peer.py', [side, ...options], folder),
+};
+
 /** Everyone else whom Lictor has to understand. */
-export const others: readonly Peer[] = [grpcJs, grpcio, pythonH2];
+export const others: readonly Peer[] = [grpcJs, grpcio, grpclib, pythonH2];
 
 /** What each folder needs made is made once, since a program that is starting reads it. */
 const made = new Map<string, Promise<Python>>();

@@ -61,8 +61,8 @@ test('W2: a listing carries keys, bytes and an index of 64 bits', TIME_LIMIT, as
   const listing = await clientOf(fake.address).list('Greeter/');
   assert.deepEqual(listing, {
     entries: [
-      { key: 'Greeter/a', value, session: undefined, modifyIndex: 0n },
-      { key: 'Greeter/b', value: Buffer.alloc(0), session: undefined, modifyIndex: 0n },
+      { key: 'Greeter/a', value, flags: 0, session: undefined, modifyIndex: 0n },
+      { key: 'Greeter/b', value: Buffer.alloc(0), flags: 0, session: undefined, modifyIndex: 0n },
     ],
     index: 18446744073709551615n,
     knownLeader: true,

@@ -9,7 +9,7 @@ import { consul } from '../../plugin/consul/consul.js';
 import { type Logger, silentLogger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import { type ConsulAgent, closedPort, startConsul } from '../consul/agent.js';
-import { startFakeConsul } from '../consul/fake.js';
+import { FAKE_SESSION, startFakeConsul } from '../consul/fake.js';
 import { read } from '../contract/reader.js';
 import { turns } from '../deferred.js';
 import { pair } from '../pair.js';
@@ -273,6 +273,10 @@ test('making the plugin asks nothing, and bad options are refused when it is mad
   }
   for (const timeoutMs of [0, -1, Number.NaN, 2 ** 31])
     assert.throws(() => consul({ timeoutMs }), RangeError);
+  for (const ttlMs of [-1, 1, 999, 1_500.5, 86_400_001, Number.NaN])
+    assert.throws(() => consul({ ttlMs }), { name: 'RangeError', message: new RegExp(`got ${ttlMs}`) });
+  for (const nodeChecks of ['serfHealth', [''], [1]] as unknown as string[][])
+    assert.throws(() => consul({ nodeChecks }), RangeError);
 });
 
 test('a bad service name sends no request', TIME_LIMIT, async () => {
@@ -293,7 +297,8 @@ test('a bad service name sends no request', TIME_LIMIT, async () => {
 });
 
 test('no key is ever deleted by its folder', TIME_LIMIT, async () => {
-  await using fake = await startFakeConsul(({ method, list, send }) => {
+  await using fake = await startFakeConsul(({ method, list, send, session }) => {
+    if (session()) return;
     if (method === 'GET') list({ 'Greeter/127.0.0.1:1': '127.0.0.1:1' }, '1');
     else send(200, 'true');
   });
@@ -308,15 +313,20 @@ test('no key is ever deleted by its folder', TIME_LIMIT, async () => {
 });
 
 test('an entry that does not show is a failed registration, and is removed', TIME_LIMIT, async () => {
-  await using fake = await startFakeConsul(({ method, list, send }) =>
-    method === 'GET' ? list({}, '1') : send(200, 'true'),
-  );
-  const plugin = consul({ address: fake.address, timeoutMs: 300 });
-  await assert.rejects(plugin.init({ address: '127.0.0.1:1', services: ['Greeter'], logger: silentLogger }), {
-    code: Status.PERMISSION_DENIED,
-    message: /was written but does not show/,
-  });
-  assert.equal(fake.exchanges.at(-1)!.method, 'DELETE');
+  for (const ttlMs of [0, 10_000]) {
+    await using fake = await startFakeConsul(({ method, list, send, session }) => {
+      if (!session()) method === 'GET' ? list({}, '1') : send(200, 'true');
+    });
+    const plugin = consul({ address: fake.address, timeoutMs: 300, ttlMs });
+    const request = { address: '127.0.0.1:1', services: ['Greeter'], logger: silentLogger };
+    await assert.rejects(plugin.init(request), {
+      code: Status.PERMISSION_DENIED,
+      message: /was written but does not show/,
+    });
+    const asked = fake.exchanges.filter(({ method }) => method !== 'GET').map(({ request }) => request.url);
+    const removed = ['/v1/kv/Greeter%2F127.0.0.1%3A1', `/v1/session/destroy/${FAKE_SESSION}`];
+    assert.deepEqual(asked.slice(ttlMs === 0 ? -1 : -2), removed.slice(0, ttlMs === 0 ? 1 : 2));
+  }
 });
 
 test('F6: an empty list of a server without a leader is not believed', TIME_LIMIT, async () => {
@@ -377,7 +387,9 @@ describe('with access control', () => {
       token: TOKEN,
       config: `acl { enabled = true default_policy = "deny" tokens { master = "${TOKEN}" agent = "${TOKEN}" } }`,
     });
-    const rules = 'key_prefix "allowed." { policy = "write" } key_prefix "readable." { policy = "read" }';
+    const rules =
+      'key_prefix "allowed." { policy = "write" } key_prefix "readable." { policy = "read" } ' +
+      'session_prefix "" { policy = "write" }';
     await agent.request('PUT', '/acl/policy', JSON.stringify({ Name: 'test', Rules: rules }));
     const made = await agent.request('PUT', '/acl/token', JSON.stringify({ Policies: [{ Name: 'test' }] }));
     token = (made as { SecretID: string }).SecretID;

@@ -59,3 +59,17 @@ describe('whatever was thrown becomes an RpcError', () => {
     });
   }
 });
+
+test('an error of another copy of the module is an RpcError too, and stays itself', async () => {
+  const again: typeof import('../../rpc/error.js') = await import(`../../rpc/error.js?copy=${Date.now()}`);
+  assert.notEqual(again.RpcError, RpcError);
+  const error = new again.RpcError(Status.NOT_FOUND, 'no such thing');
+  assert.ok(error instanceof RpcError);
+  assert.equal(RpcError.from(error), error);
+  class Own extends RpcError {}
+  assert.ok(new Own(Status.ABORTED, 'own') instanceof Own);
+  assert.ok(!(error instanceof Own));
+  for (const other of [undefined, null, 'RpcError', new Error('other'), { code: 5 }]) {
+    assert.ok(!(other instanceof RpcError));
+  }
+});

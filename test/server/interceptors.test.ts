@@ -163,6 +163,68 @@ describe('interceptors of a server', () => {
     });
   }
 
+  test('may change the metadata and the deadline that the handler sees', async () => {
+    const changing: Interceptor = (call, next) => {
+      const metadata = call.metadata.clone().set('x-user', 'ann');
+      return next({ ...call, metadata, deadline: 1 } as Call);
+    };
+    const Seen = defineService('interceptors.Seen', {
+      one: unary<N, { user?: string; deadline?: number }>(),
+    });
+    await using it = await pair(
+      Seen,
+      {
+        one: (_, context) => {
+          context.header.set('x-handler', 'head');
+          return { user: context.metadata.get('x-user')!, deadline: context.deadline! };
+        },
+      },
+      { server: { interceptors: [changing] } },
+    );
+    let header: Metadata | undefined;
+    const reply = await it.api.one(
+      { n: 1 },
+      {
+        onHeader: (came) => {
+          header = came;
+        },
+      },
+    );
+    assert.deepEqual(reply, { user: 'ann', deadline: 1 });
+    assert.equal(header?.get('x-handler'), 'head');
+  });
+
+  test('may return a header and a trailer of their own, which are sent', async () => {
+    const own: Interceptor = async (call, next) => {
+      const reply = await next(call);
+      return {
+        ...reply,
+        header: new Metadata().set('x-own', '1'),
+        trailer: new Metadata().set('x-own', '2'),
+      };
+    };
+    await using it = await start([own]);
+    const told: unknown[] = [];
+    const options = {
+      onHeader: (header: Metadata) => void told.push(header.get('x-own')),
+      onTrailer: (trailer: Metadata) => void told.push(trailer.get('x-own')),
+    };
+    await it.api.one({ n: 1 }, options);
+    await collect(it.api.many({ n: 1 }, options));
+    assert.deepEqual(told, ['1', '2', '1', '2']);
+  });
+
+  test('cannot copy the context', async () => {
+    const copying: Interceptor = (call, next) => {
+      assert.ok(call.side === 'server');
+      // @ts-expect-error: its members are not the object's own.
+      return next({ ...call, context: { ...call.context } });
+    };
+    await using it = await start([copying]);
+    assert.equal((await failures(it.api.one({ n: 1 })))[0]!.code, Status.UNKNOWN);
+    assert.match(String(it.log[0]!.fields?.error), /a copy of the context/);
+  });
+
   test('see metadata of the caller and the deadline', async () => {
     const seen: Call[] = [];
     const look: Interceptor = (call, next) => {

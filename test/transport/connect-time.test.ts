@@ -27,6 +27,7 @@ async function listening(limits: Partial<Http1Limits>) {
       tls: undefined,
       routes: new Map([[ECHO, route]]),
       maxMessageBytes: 1_000,
+      maxMetadataBytes: 16 * 1024,
       maxStreamsPerConnection: 10,
       maxConnectionsPerAddress: 10,
       compression: 'identity',

@@ -8,6 +8,7 @@ import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import { compressionTooLate } from '../compression-too-late.js';
 import type { Cancellable, IncomingUnary, ListenOptions } from '../transport.js';
+import { isYoungCall } from '../young-call.js';
 import { type Answer, errorAnswer } from './answer.js';
 import { Body } from './body.js';
 import { addMetadata, metadataOf } from './metadata.js';
@@ -24,6 +25,7 @@ export class ConnectCall implements IncomingUnary, Timed {
   wheelSlot: number | undefined;
   readonly #head: RequestHead;
   readonly #options: ListenOptions;
+  readonly #openedAt = performance.now();
   readonly #send: (answer: Answer) => void;
   #body: Body | undefined;
   #metadata: Metadata | undefined;
@@ -39,7 +41,7 @@ export class ConnectCall implements IncomingUnary, Timed {
     this.#send = send;
     this.#compression = options.compression;
     this.#body = new Body(options.maxMessageBytes);
-    this.deadline = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
+    this.deadline = head.timeoutMs === undefined ? undefined : this.#openedAt + head.timeoutMs;
     wheel.add(this);
   }
 
@@ -66,10 +68,10 @@ export class ConnectCall implements IncomingUnary, Timed {
     return !this.#answered;
   }
 
-  /** Whether it is not answered and long before its deadline: a client that gives it up now has hardly waited. */
+  /** Whether it is not answered and was only just asked for: a client that gives it up now has hardly waited. */
   get isYoung(): boolean {
     if (this.#answered) return false;
-    return this.deadline === undefined || performance.now() < this.deadline - (this.#head.timeoutMs ?? 0) / 2;
+    return isYoungCall(this.#openedAt, this.#head.timeoutMs);
   }
 
   /** False once the call is answered: then the rest of the body is not wanted. */
@@ -143,8 +145,9 @@ export class ConnectCall implements IncomingUnary, Timed {
     }
     // A body of no bytes is never decompressed by clients.
     if (compression === 'identity' || bytes.length === 0 || !this.#head.accepts(compression)) return bytes;
-    fields.push('content-encoding', compression);
-    return compressionNamed(compression).compress(bytes);
+    const compressed = compressionNamed(compression).compress(bytes);
+    if (compressed) fields.push('content-encoding', compression);
+    return compressed ?? bytes;
   }
 
   fail(error: RpcError): void {

@@ -8,6 +8,7 @@ import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { pump, type Sink } from '../pump.js';
+import { Readers } from '../readers.js';
 import type { Cancellable, ReplyStream, StreamCall } from '../transport.js';
 import { errorFrom } from './error.js';
 import { fromGrpc } from './metadata.js';
@@ -30,10 +31,11 @@ export class GrpcReplyStream
   readonly #onEnd: (call: Cancellable, error: RpcError | undefined) => void;
   #stopRequests: () => void = () => {};
   #resolveHeader!: (header: Metadata) => void;
-  #waiting: { resolve: (step: Step) => void; reject: (error: RpcError) => void } | undefined;
+  readonly #readers = new Readers<unknown>();
   #early: Buffer | undefined; // A reply that came while nobody was waiting.
   #cancelled: RpcError | undefined;
   #headerCame = false;
+  #left = false; // The reader has left, or could not read what came.
   #end: { error: RpcError | undefined } | undefined;
 
   constructor(
@@ -63,6 +65,7 @@ export class GrpcReplyStream
   }
 
   next(): Promise<Step> {
+    if (this.#left) return Promise.resolve({ done: true, value: undefined });
     const early = this.#early;
     if (early) {
       this.#early = undefined;
@@ -70,18 +73,24 @@ export class GrpcReplyStream
     }
     if (this.#end) {
       const { error } = this.#end;
-      this.#end = { error: undefined }; // A failure is told once; after it the iteration is over.
+      this.#end = { error: undefined };
       return error ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined });
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#grpc.startRead();
-    });
+    const step = this.#readers.wait();
+    this.#grpc.startRead();
+    return step;
   }
 
   async return(): Promise<Step> {
-    this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream'));
+    this.#leave(new RpcError(Status.CANCELLED, 'the reader left the stream'));
     return { done: true, value: undefined };
+  }
+
+  #leave(error: RpcError): void {
+    this.#left = true;
+    this.#early = undefined;
+    this.#readers.end();
+    this.cancel(error);
   }
 
   cancel(error: RpcError): void {
@@ -96,14 +105,15 @@ export class GrpcReplyStream
   }
 
   onReceiveMessage(message: Buffer | null): void {
-    if (message === null) return;
-    const waiting = this.#waiting;
-    if (!waiting) {
+    if (message === null || this.#left) return;
+    const reader = this.#readers.take();
+    if (!reader) {
       this.#early = message;
       return;
     }
-    this.#waiting = undefined;
-    this.#decoded(message).then(waiting.resolve, waiting.reject);
+    this.#decoded(message).then(reader.resolve, reader.reject);
+    // It brings one reply, however often it was asked before that.
+    if (!this.#readers.isEmpty) this.#grpc.startRead();
   }
 
   onReceiveStatus(status: StatusObject): void {
@@ -112,18 +122,13 @@ export class GrpcReplyStream
       status.code === Status.OK
         ? undefined
         : (this.#cancelled ?? errorFrom(status, this.#address, this.#headerCame));
-    this.#end = { error };
+    this.#end = { error: this.#readers.isEmpty ? error : undefined }; // A failure is told once.
     this.#stopRequests();
     this.trailer.merge(fromGrpc(status.metadata));
     this.#resolveHeader(new Metadata());
     this.#onEnd(this, error);
     this.#call.ended();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    if (!waiting) return;
-    this.#end = { error: undefined };
-    if (error) waiting.reject(error);
-    else waiting.resolve({ done: true, value: undefined });
+    this.#readers.end(error);
   }
 
   /** Sink of the requests. */
@@ -151,7 +156,7 @@ export class GrpcReplyStream
       return { done: false, value: this.#call.wire.reply.decode(bytes) };
     } catch (reason) {
       const error = RpcError.from(reason, Status.INTERNAL);
-      this.cancel(error);
+      this.#leave(error);
       throw error;
     }
   }

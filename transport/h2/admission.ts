@@ -3,9 +3,9 @@ import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
-import { trailerFields } from './headers.js';
 import type { RequestHead } from './request-head.js';
 import type { Fields } from './stream.js';
+import { trailerFields } from './trailers.js';
 
 /** Why a request is answered at once, with trailers only. */
 export class Refusal {

@@ -2,8 +2,8 @@ import { ConnectionError, ErrorCode } from './protocol.js';
 
 const WINDOW_MS = 10_000;
 const MAX_CANCELLED = 1_000;
-/** From so many streams on, their share counts too. */
-const SAMPLE = 200;
+/** From so many streams on, their share counts too: a user who leaves a page gives up some hundreds at once. */
+const SAMPLE = 1_000;
 const MAX_SHARE = 0.9;
 
 /**
@@ -19,7 +19,7 @@ export class Cancellations {
     this.#opened++;
   }
 
-  /** @throws ConnectionError ENHANCE_YOUR_CALM for more than 1,000 in 10 s, or nearly all of 200 streams or more */
+  /** @throws ConnectionError ENHANCE_YOUR_CALM for more than 1,000 in 10 s, or nearly all of 1,000 streams or more */
   cancelled(): void {
     const now = performance.now();
     if (now - this.#since > WINDOW_MS) {

@@ -2,16 +2,19 @@ import type { Socket } from 'node:net';
 import { remainingMs } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
-import type { ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../transport.js';
+import type { Cancellable, ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { Budget } from './budget.js';
+import type { ClientStream } from './client-stream.js';
 import { ClientUnary } from './client-unary.js';
 import { Http2Connection } from './connection.js';
 import { type Http2Limits, SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
-import { requestFields, timeoutText } from './headers.js';
+import { listBytes, requestFields, timeoutText } from './headers.js';
 import { PreparedBlock } from './hpack-prepared.js';
 import { Keepalive, type PingPace } from './keepalive.js';
+import type { Sender } from './owner.js';
 import { ConnectionError, DATA, ErrorCode, HEADERS, MAX_STREAM_ID, PREFACE } from './protocol.js';
+import { RepeatableRequests } from './repeatable-requests.js';
 import { ClientReplyStream } from './reply-stream.js';
 import { resetText, statusOfReset } from './reset.js';
 import type { Fields } from './stream.js';
@@ -19,7 +22,8 @@ import type { Fields } from './stream.js';
 const LIMITS: Http2Limits = {
   streamWindowBytes: 262_144,
   connectionWindowBytes: 8_388_608,
-  maxHeaderListBytes: 16_384,
+  // Of a server of ours: metadata of 16 KiB in the trailer, as much with an error, and its text, nine bytes a character.
+  maxHeaderListBytes: 65_536,
   maxConcurrentStreams: 0,
 };
 /** gRFC A8: the text of a GOAWAY to a client that pings more often than its server likes. */
@@ -36,7 +40,14 @@ export type ClientConnectionEvents = {
   /** A call has ended, so that there may be room for another. */
   onRoom(): void;
   onClosed(error: RpcError): void;
+  /**
+   * The server has not looked at a call and will not; `send` is how it is sent again. Undefined when it is not to be;
+   * otherwise it is sent, or told in the end that it could not be.
+   */
+  onUnprocessed(stream: ClientStream, send: SendAgain): Cancellable | undefined;
 };
+
+export type SendAgain = (connection: ClientConnection) => Cancellable;
 
 /** A client's end of a connection. */
 export class ClientConnection extends Http2Connection {
@@ -82,18 +93,40 @@ export class ClientConnection extends Http2Connection {
     return this.#isReady && !this.#isLeaving && this.streams.size < this.peerSettings.maxStreams;
   }
 
-  unary(call: UnaryCall, request: Uint8Array): ClientUnary {
-    const stream = new ClientUnary(this, this.#takeId(), call);
-    this.#open(stream, call);
+  /** @throws RpcError for a header that the server would not take */
+  unary(call: UnaryCall, request: Uint8Array, tries = 0): ClientUnary {
+    const block = this.#block(call);
+    const stream = new ClientUnary(this, this.#takeId(), call, tries);
+    this.#open(stream, block);
     stream.sendOnly(request);
     return stream;
   }
 
+  /** @throws RpcError for a header that the server would not take */
   stream(call: StreamCall, requests: AsyncIterable<unknown>): ClientReplyStream {
-    const stream = new ClientReplyStream(this, this.#takeId(), call);
-    this.#open(stream, call);
-    stream.pumpFrom(requests);
+    return this.#stream(call, new RepeatableRequests(requests));
+  }
+
+  #stream(call: StreamCall, requests: RepeatableRequests, before?: ClientReplyStream): ClientReplyStream {
+    const block = this.#block(call);
+    const stream = new ClientReplyStream(this, this.#takeId(), call, requests, before);
+    this.#open(stream, block);
+    stream.sendRequests();
     return stream;
+  }
+
+  sendAgain(stream: Sender): Cancellable | undefined {
+    if (stream instanceof ClientUnary) {
+      const { call, tries } = stream;
+      return this.#events.onUnprocessed(stream, (connection) =>
+        connection.unary(call, call.wire.request.encode(call.request), tries + 1),
+      );
+    }
+    if (!(stream instanceof ClientReplyStream)) return undefined;
+    const requests = stream.makeWay();
+    return this.#events.onUnprocessed(stream, (connection) =>
+      connection.#stream(stream.call, requests, stream),
+    );
   }
 
   #takeId(): number {
@@ -103,12 +136,12 @@ export class ClientConnection extends Http2Connection {
     return id;
   }
 
-  #open(stream: ClientUnary | ClientReplyStream, call: OutgoingCall): void {
+  #open(stream: ClientUnary | ClientReplyStream, block: Buffer): void {
     const isFirst = this.streams.size === 0;
     if (isFirst) this.socket.ref();
     this.streams.add(stream);
     this.budget.countStreams(1);
-    this.writer.headers(stream.id, this.#block(call), false);
+    this.writer.headers(stream.id, block, false);
     if (isFirst) this.#keepalive.called();
   }
 
@@ -146,7 +179,7 @@ export class ClientConnection extends Http2Connection {
   #fields(call: OutgoingCall, timeout: string): Fields {
     const { tls } = this.options;
     const { compression = this.options.compression } = call;
-    return requestFields({
+    const fields = requestFields({
       path: call.wire.method.path,
       scheme: tls ? 'https' : 'http',
       authority: this.#authority,
@@ -155,6 +188,10 @@ export class ClientConnection extends Http2Connection {
       timeout,
       metadata: call.metadata,
     });
+    const bytes = listBytes(fields);
+    const { maxHeaderListBytes } = this.peerSettings;
+    if (bytes > maxHeaderListBytes) throw headerTooLarge(bytes, maxHeaderListBytes, this.options.address);
+    return fields;
   }
 
   /** Ends the connection once its calls have. */
@@ -268,3 +305,11 @@ export class ClientConnection extends Http2Connection {
     this.#events.onClosed(error);
   }
 }
+
+/** Before it is sent: a server that gets more may end the connection, and with it the calls of others (6.5.2). */
+const headerTooLarge = (bytes: number, maxBytes: number, address: string) =>
+  new RpcError(
+    Status.RESOURCE_EXHAUSTED,
+    `the header of the request has ${bytes} bytes with its metadata, the server at ${address} takes ${maxBytes}`,
+    { maybeExecuted: false },
+  );

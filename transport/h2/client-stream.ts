@@ -13,22 +13,31 @@ import { ErrorCode } from './protocol.js';
 import { cutShort, type Fields, GrpcStream } from './stream.js';
 
 /** One call at the client's end; unary calls and streams differ in what they do with the replies. */
-export abstract class ClientStream extends GrpcStream implements Timed, Cancellable {
+export abstract class ClientStream<Call extends OutgoingCall = OutgoingCall>
+  extends GrpcStream
+  implements Timed, Cancellable
+{
   readonly deadline: Deadline | undefined;
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
-  protected readonly call: OutgoingCall;
+  readonly call: Call;
   readonly #compression: CompressionName;
   readonly #maxMessageBytes: number;
   #header: Fields | undefined;
   #encoding: string | undefined;
   readonly #address: string;
+  readonly #owner: ClientOwner;
   #isOver = false;
+  #again: Cancellable | undefined; // The call, when it was sent again.
+  /** How often it was sent before this. */
+  readonly tries: number;
 
-  constructor(connection: ClientOwner, id: number, call: OutgoingCall) {
+  constructor(connection: ClientOwner, id: number, call: Call, tries: number) {
     super(connection, id, connection.options.maxMessageBytes);
+    this.#owner = connection;
     this.call = call;
+    this.tries = tries;
     this.#address = connection.options.address;
     this.deadline = call.deadline;
     this.#compression = call.compression ?? connection.options.compression;
@@ -38,7 +47,8 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
 
   /** The header has come. */
   protected abstract onHeader(fields: Fields): void;
-  protected abstract onReply(bytes: Uint8Array): void;
+  /** As it came: what inflates to more takes its memory only when it is read. */
+  protected abstract onReply(bytes: Uint8Array, compressed: boolean): void;
   /** Called once, last. Without `error` the status was OK. */
   protected abstract onDone(error: RpcError | undefined, trailer: Fields | undefined): void;
 
@@ -59,7 +69,8 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
       );
     }
     if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, last);
-    return this.send(compressionNamed(this.#compression).compress(bytes), true, last);
+    const compressed = compressionNamed(this.#compression).compress(bytes);
+    return this.send(compressed ?? bytes, compressed !== undefined, last);
   }
 
   onHeaders(fields: Fields | undefined, endStream: boolean): void {
@@ -87,10 +98,17 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
 
   protected override onMessage(bytes: Buffer, compressed: boolean): void {
     if (!this.#header) throw new RpcError(Status.INTERNAL, 'a reply without a header');
-    if (!compressed) return this.onReply(bytes);
-    if (!this.#encoding || this.#encoding === 'identity')
+    if (compressed && (!this.#encoding || this.#encoding === 'identity'))
       throw new RpcError(Status.INTERNAL, 'a compressed reply, and no grpc-encoding');
-    this.onReply(compressionNamed(this.#encoding).decompress(bytes, this.#maxMessageBytes));
+    this.onReply(bytes, compressed);
+  }
+
+  /** @throws RpcError for what is no reply, or would be over the limit */
+  protected readReply(bytes: Uint8Array, compressed: boolean): unknown {
+    const { reply } = this.call.wire;
+    if (!compressed) return reply.decode(bytes);
+    const { decompress } = compressionNamed(this.#encoding ?? 'identity');
+    return reply.decode(decompress(bytes, this.#maxMessageBytes));
   }
 
   protected override sendEnd(): void {
@@ -121,10 +139,26 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
   }
 
   override onLost(error: RpcError): void {
-    this.#over(error, undefined);
+    if (this.#isOver) return;
+    if (this.#header || !isUnprocessed(error) || !this.canRepeat) return this.#over(error, undefined);
+    this.#isOver = true;
+    wheel.remove(this);
+    this.#again = this.#owner.sendAgain(this);
+    if (!this.#again) this.onDone(error, undefined);
+  }
+
+  /** Whether the call can be sent again as it was. */
+  protected get canRepeat(): boolean {
+    return true;
+  }
+
+  /** It was to be sent again, and could not. */
+  onNotSentAgain(error: RpcError): void {
+    this.onDone(error, undefined);
   }
 
   cancel(error: RpcError): void {
+    if (this.#again) return this.#again.cancel(error);
     if (this.#isOver) return;
     this.reset(ErrorCode.CANCEL);
     this.#over(error, undefined);
@@ -141,6 +175,9 @@ export abstract class ClientStream extends GrpcStream implements Timed, Cancella
     this.onDone(error, trailer);
   }
 }
+
+/** RFC 9113, 6.8 and 8.7: after a GOAWAY or a REFUSED_STREAM that says so, no server has looked at the call, or will. */
+const isUnprocessed = (error: RpcError): boolean => error.code === Status.UNAVAILABLE && !error.maybeExecuted;
 
 const NOTHING = new Uint8Array(0);
 

@@ -2,35 +2,30 @@ import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { UnaryCall } from '../transport.js';
 import { ClientStream, metadataOrEmpty } from './client-stream.js';
-import type { ClientOwner } from './owner.js';
 import type { Fields } from './stream.js';
 
-export class ClientUnary extends ClientStream {
-  readonly #unary: UnaryCall;
+export class ClientUnary extends ClientStream<UnaryCall> {
   #reply: Uint8Array | undefined;
+  #replyCompressed = false;
   #header: Fields | undefined;
   protected override readonly hasRoom = true;
 
-  constructor(connection: ClientOwner, id: number, call: UnaryCall) {
-    super(connection, id, call);
-    this.#unary = call;
-  }
-
   sendOnly(request: Uint8Array): void {
-    void this.sendRequest(this.#unary.request, request, true);
+    void this.sendRequest(this.call.request, request, true);
   }
 
   protected override onHeader(fields: Fields): void {
     this.#header = fields;
   }
 
-  protected override onReply(bytes: Uint8Array): void {
+  protected override onReply(bytes: Uint8Array, compressed: boolean): void {
     if (this.#reply)
       throw new RpcError(
         Status.UNIMPLEMENTED,
         `${this.call.wire.method.path}: more than one reply to a unary call`,
       );
     this.#reply = bytes;
+    this.#replyCompressed = compressed;
   }
 
   protected override onDone(error: RpcError | undefined, trailer: Fields | undefined): void {
@@ -43,12 +38,12 @@ export class ClientUnary extends ClientStream {
       );
     } else if (!failure) {
       try {
-        reply = this.call.wire.reply.decode(this.#reply!);
+        reply = this.readReply(this.#reply!, this.#replyCompressed);
       } catch (reason) {
         failure = RpcError.from(reason, Status.INTERNAL);
       }
     }
-    if (!this.#unary.wantsMetadata) return this.#unary.done(failure, reply, undefined, undefined);
-    this.#unary.done(failure, reply, this.#header && metadataOrEmpty(this.#header), metadataOrEmpty(trailer));
+    if (!this.call.wantsMetadata) return this.call.done(failure, reply, undefined, undefined);
+    this.call.done(failure, reply, this.#header && metadataOrEmpty(this.#header), metadataOrEmpty(trailer));
   }
 }

@@ -10,7 +10,8 @@ import type {
   StreamCall,
   UnaryCall,
 } from '../transport.js';
-import { ClientConnection } from './client-connection.js';
+import { ClientConnection, type SendAgain } from './client-connection.js';
+import type { ClientStream } from './client-stream.js';
 import { authorityOf, dial } from './dial.js';
 import { PingPace } from './keepalive.js';
 import { LateReplyStream, WaitingCall } from './waiting.js';
@@ -21,6 +22,9 @@ const MIN_BACKOFF_MS = 100;
 /** A node that is listed is looked for often, so that it is used again within a second of its return. */
 const MAX_BACKOFF_MS = 1_000;
 const MIN_SWEEP = 1_024;
+/** A call at which its server has not looked is sent again so often: the first time at once, then after a pause that doubles. */
+const MAX_TRIES = 5;
+const MIN_PAUSE_MS = 2;
 const NOTHING_TO_CANCEL: Cancellable = { cancel() {} };
 
 /** The connection to one node: opened on its first call, and again whenever it is lost. */
@@ -64,13 +68,19 @@ export class H2Connection implements Connection {
   }
 
   stream(call: StreamCall, requests: AsyncIterable<unknown>): ReplyStream {
-    if (this.#current?.hasRoom) return this.#current.stream(call, requests);
+    let refusal: unknown;
+    try {
+      if (this.#current?.hasRoom) return this.#current.stream(call, requests);
+    } catch (reason) {
+      refusal = reason;
+    }
     return new LateReplyStream((start, fail) => {
       const failed = (error: RpcError) => {
         fail(error);
         call.ended();
       };
       try {
+        if (refusal) throw refusal;
         return this.#wait(call.deadline, (connection) => start(connection.stream(call, requests)), failed);
       } catch (reason) {
         failed(RpcError.from(reason));
@@ -85,9 +95,20 @@ export class H2Connection implements Connection {
     send: (connection: ClientConnection) => Cancellable,
     fail: (error: RpcError) => void,
   ): WaitingCall {
-    if (this.#closing) throw unavailable(`the connection to ${this.#options.address} is closed`);
-    if (this.#pausedBy) throw this.#pausedBy;
+    const hopeless = this.#hopeless;
+    if (hopeless) throw hopeless;
     const waiting = new WaitingCall(this.#options.address, deadline, send, fail);
+    this.#enqueue(waiting);
+    return waiting;
+  }
+
+  /** Why calls have nothing to wait for. */
+  get #hopeless(): RpcError | undefined {
+    if (this.#closing) return unavailable(`the connection to ${this.#options.address} is closed`);
+    return this.#pausedBy;
+  }
+
+  #enqueue(waiting: WaitingCall): void {
     if (this.#waiting.length >= this.#sweepAt) {
       // Those that were cancelled, so that they do not add up while a server takes none.
       this.#waiting = this.#waiting.filter((call) => !call.isOver);
@@ -96,6 +117,22 @@ export class H2Connection implements Connection {
     this.#waiting.push(waiting);
     this.#socket?.ref();
     if (!this.#current && !this.#socket) this.#connect();
+  }
+
+  /** gRFC A6: what no server has looked at is sent again, whatever the call's own rule for that. */
+  #sendAgain(stream: ClientStream, send: SendAgain): Cancellable | undefined {
+    if (stream.tries >= MAX_TRIES || this.#hopeless) return undefined;
+    const { address } = this.#options;
+    const waiting = new WaitingCall(address, stream.deadline, send, (error) => stream.onNotSentAgain(error));
+    const queue = () => {
+      if (waiting.isOver) return;
+      const hopeless = this.#hopeless;
+      if (hopeless) return waiting.cancel(hopeless);
+      this.#enqueue(waiting);
+      this.#sendWaiting();
+    };
+    if (stream.tries === 0) queue();
+    else setTimeout(queue, MIN_PAUSE_MS * 2 ** (stream.tries - 1) * (0.5 + Math.random()));
     return waiting;
   }
 
@@ -134,6 +171,7 @@ export class H2Connection implements Connection {
           if (!isReady) return failed(reason);
           this.#lost(connection!);
         },
+        onUnprocessed: (stream, send) => this.#sendAgain(stream, send),
       });
     });
     this.#socket = socket;

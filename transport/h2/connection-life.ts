@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
-import type { Budget } from './budget.js';
+import { Budget } from './budget.js';
 import { asConnectionError, notHttp2 } from './frame-errors.js';
 import { FrameWriter } from './frame-writer.js';
 import { HpackEncoder } from './hpack-encoder.js';
@@ -32,6 +32,8 @@ export type Http2Limits = {
 
 /** For the last words to a peer: closing at once would throw away what is on its way to it. */
 const LINGER_MS = 1_000;
+/** So that one connection with handlers, or readers, that do not read leaves room for the others of a server. */
+const MAX_UNREAD_BYTES = 134_217_728;
 /** From our SETTINGS to their acknowledgement. */
 export const SETTINGS_ACK_TIMEOUT_MS = 10_000;
 
@@ -41,6 +43,7 @@ export abstract class ConnectionLife implements StreamOwner {
   readonly writer: FrameWriter;
   readonly encoder = new HpackEncoder();
   readonly budget: Budget;
+  readonly unread: Budget;
   protected readonly streams = new StreamTable();
   protected readonly output: Output;
   protected readonly limits: Http2Limits;
@@ -56,6 +59,7 @@ export abstract class ConnectionLife implements StreamOwner {
   constructor(socket: Socket, limits: Http2Limits, budget: Budget) {
     this.socket = socket;
     this.budget = budget;
+    this.unread = new Budget(Number.POSITIVE_INFINITY, MAX_UNREAD_BYTES, budget);
     this.limits = limits;
     this.output = new Output(socket, this);
     this.writer = new FrameWriter(this.output);

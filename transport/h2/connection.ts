@@ -32,6 +32,9 @@ import { Rate } from './rate.js';
 import type { Fields, GrpcStream } from './stream.js';
 import { Unfinished } from './unfinished.js';
 
+/** 6.5.2: what a field counts beside its name and value, and one character. More fields than these add up to too much. */
+const MIN_FIELD_BYTES = 33;
+
 /** What the frames do that come in (RFC 9113, 6), at a client's and at a server's end. */
 export abstract class Http2Connection extends ConnectionLife implements FrameHandler {
   readonly #reader = new FrameReader(this);
@@ -44,8 +47,10 @@ export abstract class Http2Connection extends ConnectionLife implements FrameHan
 
   constructor(socket: Socket, limits: Http2Limits, budget: Budget) {
     super(socket, limits, budget);
-    this.#decoder = new HpackDecoder({ maxListBytes: limits.maxHeaderListBytes });
-    this.#block = new HeaderBlock(limits.maxHeaderListBytes * 2);
+    const { maxHeaderListBytes } = limits;
+    const maxFields = Math.ceil(maxHeaderListBytes / MIN_FIELD_BYTES);
+    this.#decoder = new HpackDecoder({ maxListBytes: maxHeaderListBytes, maxFields });
+    this.#block = new HeaderBlock(maxHeaderListBytes * 2);
     this.#unfinished = new Unfinished(this.#reader, this.#block);
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
   }

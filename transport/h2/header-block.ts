@@ -1,11 +1,15 @@
 import { ConnectionError, ErrorCode } from './protocol.js';
 
 const MAX_CONTINUATIONS = 8;
+/** Of these frames a block has as many as its bytes need. */
+const FULL_FRAME_BYTES = 16_384;
 
 /** A block of headers that has begun and not ended (RFC 9113, 4.3 and 6.10): no other frame may come in between. */
 export class HeaderBlock {
   readonly #maxBytes: number;
-  #bytes: Buffer | undefined;
+  readonly #maxContinuations: number;
+  #fragments: Buffer[] = [];
+  #length = 0;
   #continuations = 0;
   /** 0 when there is none. */
   streamId = 0;
@@ -15,6 +19,7 @@ export class HeaderBlock {
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+    this.#maxContinuations = Math.max(MAX_CONTINUATIONS, Math.ceil(maxBytes / FULL_FRAME_BYTES));
   }
 
   /** HEADERS without END_HEADERS. */
@@ -23,19 +28,25 @@ export class HeaderBlock {
     this.streamId = streamId;
     this.endStream = endStream;
     this.#continuations = 0;
-    this.#bytes = Buffer.from(fragment);
+    this.#length = 0;
+    this.#keep(fragment);
   }
 
   /** CONTINUATION. Returns the whole block when this is its last. @throws ConnectionError for too much of it */
   continue(fragment: Buffer, isLast: boolean): Buffer | undefined {
-    const bytes = this.#bytes!.length + fragment.length;
-    if (++this.#continuations > MAX_CONTINUATIONS || bytes > this.#maxBytes) {
+    const bytes = this.#length + fragment.length;
+    if (++this.#continuations > this.#maxContinuations || bytes > this.#maxBytes) {
       throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `a header block of more than ${bytes} bytes`);
     }
-    const block = Buffer.concat([this.#bytes!, fragment], bytes);
-    this.#bytes = isLast ? undefined : block;
+    this.#keep(fragment);
     if (!isLast) return undefined;
     this.streamId = 0;
-    return block;
+    return Buffer.concat(this.#fragments.splice(0), bytes);
+  }
+
+  /** A copy: a view would hold the socket's whole chunk. */
+  #keep(fragment: Buffer): void {
+    this.#fragments.push(Buffer.from(fragment));
+    this.#length += fragment.length;
   }
 }

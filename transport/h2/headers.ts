@@ -25,6 +25,13 @@ export function requestFields(options: {
   return fields;
 }
 
+/** The size of a list of fields, as MAX_HEADER_LIST_SIZE counts it (RFC 9113, 6.5.2). */
+export function listBytes(fields: Fields): number {
+  let bytes = 0;
+  for (let i = 0; i < fields.length; i += 2) bytes += fields[i]!.length + fields[i + 1]!.length + 32;
+  return bytes;
+}
+
 /** `grpc-timeout` for what is left. Whole milliseconds from ten on, so that calls of one time-out look alike. */
 export const timeoutText = (ms: number): string => (ms >= 10 ? `${Math.ceil(ms)}m` : formatTimeout(ms));
 
@@ -126,20 +133,3 @@ export const encodeMessage = (text: string): string =>
             : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
         )
         .join('');
-
-/** Characters of an error's text that travel: each becomes up to nine bytes, and a client takes 8 KiB of trailers. */
-const MAX_MESSAGE = 2_048;
-
-/** Trailers, or headers that are trailers too (with `:status` and content type, when nothing was sent before). */
-export function trailerFields(
-  code: Status,
-  message: string,
-  metadata: readonly (Metadata | undefined)[],
-  only: { contentType: string } | undefined,
-): string[] {
-  const fields = only ? [':status', '200', 'content-type', only.contentType] : [];
-  fields.push('grpc-status', String(code));
-  if (message) fields.push('grpc-message', encodeMessage(message.slice(0, MAX_MESSAGE)));
-  for (const one of metadata) if (one) addMetadata(fields, one);
-  return fields;
-}

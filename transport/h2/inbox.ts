@@ -1,76 +1,115 @@
 import { RpcError } from '../../rpc/error.js';
-import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
+import { Readers } from '../readers.js';
+import type { Budget } from './budget.js';
+import { tooMuchUnread, unreadBytes, withoutChunk } from './unread.js';
 
 type Step = IteratorResult<unknown, undefined>;
 
+/** What an inbox tells its stream. */
+export type InboxEvents = {
+  /** Makes a message of its bytes. @throws for what is none */
+  read(bytes: Uint8Array, compressed: boolean): unknown;
+  /** The last message has been read. */
+  onRoom(): void;
+  /** The reader leaves before the end, or cannot read what came. */
+  onLeave(error: RpcError): void;
+};
+
+const READ = Buffer.alloc(0);
+
 /**
- * Messages that have come and were not read yet, for one reader. They are decoded when they are read. What bounds it
- * is the stream's window, which is not topped up while something lies here.
+ * Messages that have come and were not read yet. They are inflated and decoded when they are read, so that they take
+ * no more than they took on the wire. What bounds them is the stream's window, which is not topped up while something
+ * lies here, and the budget, which also counts what each takes beside its bytes.
  */
 export class Inbox implements AsyncIterator<unknown, undefined> {
-  readonly #codec: MessageCodec;
-  readonly #onRoom: () => void;
-  readonly #onLeave: (error: RpcError) => void;
-  readonly #messages: Uint8Array[] = [];
-  #compacted = 0; // Of those, how many hold no more than themselves.
+  readonly #on: InboxEvents;
+  readonly #readers = new Readers<unknown>();
+  #budget: Budget | undefined; // None before its stream is open, and when that is over.
+  #counted = 0; // Bytes, of the budget.
+  #messages: Uint8Array[] = [];
+  #first = 0; // Where in the list the first unread one is. The list is emptied as a whole, when all are read.
+  #compacted = 0; // Up to where they hold no more than themselves.
+  #compressed: Set<number> | undefined; // Where in the list the compressed ones are.
+  #isCompacting = false;
   #end: { error: RpcError | undefined } | undefined;
-  #reader: { resolve: (step: Step) => void; reject: (error: unknown) => void } | undefined;
 
-  /**
-   * @param on.onRoom told when the last message has been read
-   * @param on.onLeave told when the reader leaves before the end, or cannot read what came
-   */
-  constructor(codec: MessageCodec, on: { onRoom: () => void; onLeave: (error: RpcError) => void }) {
-    this.#codec = codec;
-    this.#onRoom = on.onRoom;
-    this.#onLeave = on.onLeave;
+  constructor(on: InboxEvents) {
+    this.#on = on;
+  }
+
+  /** From now on what lies here counts in this budget. Nothing does yet. */
+  countIn(budget: Budget): void {
+    this.#budget = budget;
   }
 
   get isEmpty(): boolean {
     return this.#messages.length === 0;
   }
 
-  put(bytes: Uint8Array): void {
+  /** @throws RpcError RESOURCE_EXHAUSTED when it would be more than the budget allows */
+  put(bytes: Uint8Array, compressed: boolean): void {
     if (this.#end) return;
-    const reader = this.#reader;
-    if (!reader) {
-      if (this.#messages.push(bytes) - this.#compacted === 1) setImmediate(this.#compact);
-      return;
-    }
-    this.#reader = undefined;
+    const reader = this.#readers.take();
+    if (!reader) return this.#keep(bytes, compressed);
     try {
-      reader.resolve({ done: false, value: this.#codec.decode(bytes) });
+      reader.resolve({ done: false, value: this.#on.read(bytes, compressed) });
     } catch (reason) {
       reader.reject(this.#unreadable(reason));
     }
   }
 
+  #keep(bytes: Uint8Array, compressed: boolean): void {
+    const cost = unreadBytes(bytes);
+    if (this.#budget) {
+      if (!this.#budget.take(cost)) throw tooMuchUnread();
+      this.#counted += cost;
+    }
+    if (compressed) {
+      this.#compressed ??= new Set();
+      this.#compressed.add(this.#messages.length);
+    }
+    this.#messages.push(bytes);
+    if (this.#isCompacting) return;
+    this.#isCompacting = true;
+    setImmediate(this.#compact);
+  }
+
   /** Most messages are read in the turn in which they came. Those that are not must not hold the socket's whole chunk. */
   readonly #compact = (): void => {
+    this.#isCompacting = false;
     const messages = this.#messages;
-    for (; this.#compacted < messages.length; this.#compacted++) {
-      const bytes = messages[this.#compacted]!;
-      if (bytes.length * 4 < bytes.buffer.byteLength) messages[this.#compacted] = Buffer.from(bytes);
-    }
+    for (let at = Math.max(this.#compacted, this.#first); at < messages.length; at++)
+      messages[at] = withoutChunk(messages[at]!);
+    this.#compacted = messages.length;
   };
 
   /** Nothing more comes; an error is told behind what has not been read. */
   close(error: RpcError | undefined): void {
     if (this.#end) return;
-    this.#end = { error };
-    const reader = this.#reader;
-    this.#reader = undefined;
-    if (reader) this.next().then(reader.resolve, reader.reject);
+    this.#end = { error: this.#readers.isEmpty ? error : undefined }; // A failure is told once.
+    this.#readers.end(error);
   }
 
   /** Forgets what has not been read: nobody waits for a call to end that was cancelled. */
   drop(): void {
-    this.#forget();
+    this.#budget?.giveBack(this.#counted);
+    this.#counted = 0;
+    this.#clear();
   }
 
-  #forget(): void {
-    this.#messages.length = this.#compacted = 0;
+  #clear(): void {
+    this.#messages = [];
+    this.#compressed = undefined;
+    this.#first = this.#compacted = 0;
+  }
+
+  /** The stream is over: what still lies here is its reader's own, and the budget counts it no longer. */
+  release(): void {
+    this.#budget?.giveBack(this.#counted);
+    this.#counted = 0;
+    this.#budget = undefined;
   }
 
   [Symbol.asyncIterator](): this {
@@ -78,39 +117,53 @@ export class Inbox implements AsyncIterator<unknown, undefined> {
   }
 
   next(): Promise<Step> {
-    if (this.#messages.length > 0) {
-      const bytes = this.#messages.shift()!;
-      if (this.#compacted > 0) this.#compacted--;
-      if (this.#messages.length === 0) this.#onRoom();
-      try {
-        return Promise.resolve({ done: false, value: this.#codec.decode(bytes) });
-      } catch (reason) {
-        return Promise.reject(this.#unreadable(reason));
-      }
-    }
+    if (this.#messages.length > 0) return this.#next();
     if (this.#end) {
       const { error } = this.#end;
-      this.#end = { error: undefined }; // A failure is told once; after it the iteration is over.
+      this.#end = { error: undefined };
       return error ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined });
     }
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-    });
+    return this.#readers.wait();
+  }
+
+  #next(): Promise<Step> {
+    const at = this.#first++;
+    const bytes = this.#messages[at]!;
+    const compressed = this.#compressed?.delete(at) ?? false;
+    if (this.#budget) {
+      const cost = unreadBytes(bytes);
+      this.#budget.giveBack(cost);
+      this.#counted -= cost;
+    }
+    if (this.#first < this.#messages.length) this.#messages[at] = READ;
+    else {
+      this.#clear();
+      this.#on.onRoom();
+    }
+    try {
+      return Promise.resolve({ done: false, value: this.#on.read(bytes, compressed) });
+    } catch (reason) {
+      return Promise.reject(this.#unreadable(reason));
+    }
   }
 
   async return(): Promise<Step> {
     const left = !this.#end || this.#messages.length > 0;
-    this.#forget();
-    this.#end ??= { error: undefined };
-    if (left) this.#onLeave(new RpcError(Status.CANCELLED, 'the reader left the stream'));
+    this.#leave();
+    if (left) this.#on.onLeave(new RpcError(Status.CANCELLED, 'the reader left the stream'));
     return { done: true, value: undefined };
   }
 
   #unreadable(reason: unknown): RpcError {
     const error = RpcError.from(reason, Status.INTERNAL);
-    this.#end ??= { error: undefined };
-    this.#forget();
-    this.#onLeave(error);
+    this.#leave();
+    this.#on.onLeave(error);
     return error;
+  }
+
+  #leave(): void {
+    this.drop();
+    this.#end = { error: undefined };
+    this.#readers.end();
   }
 }

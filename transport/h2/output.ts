@@ -9,13 +9,14 @@ const COPY_BELOW = 8_192;
 
 /**
  * What is to be written to a socket, gathered over one turn of the event loop, so that many small frames are one
- * write. Frames are laid one after another in a chunk that is left to the socket and replaced when it is full; its size
- * follows from what was said before in the turn.
+ * write. Frames are laid one after another in a chunk that is left to the socket and replaced when it is full, or used
+ * again when the socket is through with it; its size follows from what was said before.
  */
 export class Output {
   readonly #socket: Socket;
   readonly #parts: Buffer[] = []; // Finished, in order, before what is in the chunk.
   #partBytes = 0;
+  #turnBytes = 0; // That were written in the last turn.
   #chunk: Buffer = NOTHING;
   #from = 0; // In the chunk: what the socket has not been given yet starts here,
   #to = 0; // and ends here.
@@ -74,8 +75,12 @@ export class Output {
       for (const part of parts) this.#socket.write(part);
       if (parts.length > 1) this.#socket.uncork();
     }
-    if (this.#partBytes <= SMALL_CHUNK_BYTES) {
+    this.#turnBytes = this.#partBytes;
+    if (this.#turnBytes <= SMALL_CHUNK_BYTES) {
       this.#chunk = NOTHING;
+      this.#from = this.#to = 0;
+    } else if (this.#socket.writableLength === 0) {
+      // The kernel has its own copy already.
       this.#from = this.#to = 0;
     }
     parts.length = 0;
@@ -103,7 +108,7 @@ export class Output {
 
   #replaceChunk(bytes: number): void {
     this.#cut();
-    const likely = Math.min(this.#partBytes * 4, CHUNK_BYTES);
+    const likely = Math.min(Math.max(this.#partBytes, this.#turnBytes) * 4, CHUNK_BYTES);
     this.#chunk = Buffer.allocUnsafe(Math.max(SMALL_CHUNK_BYTES, likely, bytes));
     this.#from = this.#to = 0;
   }

@@ -1,7 +1,8 @@
 import type { Peer } from '../../rpc/call.js';
 import type { CompressionName } from '../../rpc/compression.js';
+import type { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
-import type { ConnectOptions, ListenOptions } from '../transport.js';
+import type { Cancellable, ConnectOptions, ListenOptions } from '../transport.js';
 import type { Budget } from './budget.js';
 import type { SendWindow } from './flow-control.js';
 import type { FrameWriter } from './frame-writer.js';
@@ -24,6 +25,8 @@ export interface Sender {
 export interface StreamOwner {
   readonly writer: FrameWriter;
   readonly budget: Budget;
+  /** The part of the budget for messages that have come and were not read. */
+  readonly unread: Budget;
   /** What the peer lets a new stream send. */
   readonly peerInitialWindow: number;
   /** What we let a new stream receive. */
@@ -39,22 +42,32 @@ export interface StreamOwner {
 
 export interface ClientOwner extends StreamOwner {
   readonly options: ConnectOptions;
+  /** Sends a stream's call again, at which no server has looked. Undefined when that was tried often enough. */
+  sendAgain(stream: Sender): Cancellable | undefined;
 }
+
+/** How a call ended. */
+export type Ending = {
+  readonly error: RpcError | undefined;
+  readonly trailer: Metadata | undefined;
+  /** Set when nothing was sent before, so that the trailers are the header too. */
+  readonly only: { contentType: string } | undefined;
+};
 
 export interface ServerOwner extends StreamOwner {
   readonly options: ListenOptions;
   readonly peer: Peer;
   /** The client has given a stream up, or broken it. @throws ConnectionError when it does so too often */
   countCancelled(): void;
-  /** Sends the header of a response. */
+  /** Sends the header of a response. @throws RpcError for one that the client would not take */
   respond(
     streamId: number,
     contentType: string,
     compression: CompressionName,
     metadata: Metadata | undefined,
   ): void;
-  /** Sends trailers. */
-  end(streamId: number, trailers: readonly string[]): void;
+  /** Sends the trailers of a call. */
+  end(streamId: number, ending: Ending): void;
   /** Sends the trailers of a call that went well and has no more to say. */
   endOk(streamId: number): void;
 }

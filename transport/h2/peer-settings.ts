@@ -9,6 +9,7 @@ import {
   INITIAL_WINDOW_SIZE,
   MAX_CONCURRENT_STREAMS,
   MAX_FRAME_SIZE,
+  MAX_HEADER_LIST_SIZE,
   MAX_MAX_FRAME_SIZE,
   MAX_WINDOW,
   MIN_MAX_FRAME_SIZE,
@@ -23,6 +24,8 @@ export class PeerSettings {
   readonly #encoder: HpackEncoder;
   initialWindow = DEFAULT_WINDOW;
   maxStreams = Number.POSITIVE_INFINITY;
+  /** What it takes of a list of fields, as `listBytes` counts it. */
+  maxHeaderListBytes = Number.POSITIVE_INFINITY;
   welcomesPings = false;
 
   constructor(encoder: HpackEncoder) {
@@ -58,6 +61,9 @@ export class PeerSettings {
         if (value < MIN_MAX_FRAME_SIZE || value > MAX_MAX_FRAME_SIZE)
           throw protocolError(`MAX_FRAME_SIZE ${value}`);
         // Larger frames would let one message hold up the others for longer.
+        return;
+      case MAX_HEADER_LIST_SIZE:
+        this.maxHeaderListBytes = value;
         return;
       case WELCOMES_PINGS:
         this.welcomesPings = value === 1;

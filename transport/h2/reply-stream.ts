@@ -7,35 +7,69 @@ import { ClientStream, metadataOrEmpty } from './client-stream.js';
 import { Inbox } from './inbox.js';
 import type { ClientOwner } from './owner.js';
 import { pace } from './pace.js';
+import type { RepeatableRequests } from './repeatable-requests.js';
 import type { Fields } from './stream.js';
 
 /** A streaming call at the client's end. */
-export class ClientReplyStream extends ClientStream implements ReplyStream, Sink {
+export class ClientReplyStream extends ClientStream<StreamCall> implements ReplyStream, Sink {
   readonly header: Promise<Metadata>;
-  readonly trailer = new Metadata();
-  readonly #stream: StreamCall;
+  readonly trailer: Metadata;
+  readonly #first: ClientReplyStream; // The one that the caller has.
   readonly #inbox: Inbox;
+  readonly #requests: RepeatableRequests;
+  #last: ClientReplyStream = this; // Of the first, the one that was sent last.
   #resolveHeader!: (header: Metadata) => void;
-  #stopRequests: () => void = () => {};
+  #stopRequests: () => unknown = () => {};
 
-  constructor(connection: ClientOwner, id: number, call: StreamCall) {
-    super(connection, id, call);
-    this.#stream = call;
-    this.header = new Promise((resolve) => {
-      this.#resolveHeader = resolve;
-    });
-    this.#inbox = new Inbox(call.wire.reply, {
-      onRoom: () => this.readerHasRoom(),
-      onLeave: (error) => this.cancel(error),
-    });
+  /** @param before the stream that is sent again, whose caller is told of this one */
+  constructor(
+    connection: ClientOwner,
+    id: number,
+    call: StreamCall,
+    requests: RepeatableRequests,
+    before?: ClientReplyStream,
+  ) {
+    super(connection, id, call, before ? before.tries + 1 : 0);
+    if (before) {
+      this.header = before.header;
+      this.#resolveHeader = before.#resolveHeader;
+    } else {
+      this.header = new Promise((resolve) => {
+        this.#resolveHeader = resolve;
+      });
+    }
+    this.#first = before ? before.#first : this;
+    this.#first.#last = this;
+    this.trailer = before?.trailer ?? new Metadata();
+    this.#requests = requests;
+    this.#inbox = before
+      ? before.#inbox
+      : new Inbox({
+          read: (bytes, compressed) => this.#last.readReply(bytes, compressed),
+          onRoom: () => this.#last.readerHasRoom(),
+          onLeave: (error) => this.cancel(error),
+        });
+    this.#inbox.countIn(connection.unread);
   }
 
   protected override get hasRoom(): boolean {
     return this.#inbox.isEmpty;
   }
 
-  pumpFrom(requests: AsyncIterable<unknown>): void {
-    this.#stopRequests = pump(requests, this);
+  sendRequests(): void {
+    this.#stopRequests = pump(this.#requests, this);
+  }
+
+  protected override get canRepeat(): boolean {
+    return this.#requests.canRepeat;
+  }
+
+  /** The requests are left to the stream that is sent in place of this; until it is, they are this one's to end. */
+  makeWay(): RepeatableRequests {
+    this.#requests.part();
+    this.#stopRequests();
+    this.#stopRequests = () => this.#requests.end();
+    return this.#requests;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown> {
@@ -55,11 +89,18 @@ export class ClientReplyStream extends ClientStream implements ReplyStream, Sink
   }
 
   protected override onHeader(fields: Fields): void {
+    this.#requests.forget();
     this.#resolveHeader(metadataOrEmpty(fields));
   }
 
-  protected override onReply(bytes: Uint8Array): void {
-    this.#inbox.put(bytes);
+  protected override onReply(bytes: Uint8Array, compressed: boolean): void {
+    this.#inbox.put(bytes, compressed);
+  }
+
+  override release(): void {
+    super.release();
+    // One that is sent again has gone on to its next connection's budget.
+    if (this.#first.#last === this) this.#inbox.release();
   }
 
   protected override onDone(error: RpcError | undefined, trailer: Fields | undefined): void {
@@ -68,6 +109,6 @@ export class ClientReplyStream extends ClientStream implements ReplyStream, Sink
     this.#stopRequests();
     this.#resolveHeader(new Metadata());
     this.#inbox.close(error);
-    this.#stream.ended();
+    this.call.ended();
   }
 }

@@ -1,9 +1,10 @@
 import { acceptEncoding } from '../../codec/compression.js';
 import type { CompressionName } from '../../rpc/compression.js';
 import type { Metadata } from '../../rpc/metadata.js';
-import { addMetadata } from './headers.js';
+import { addMetadata, listBytes } from './headers.js';
 import type { HpackEncoder } from './hpack-encoder.js';
 import { PreparedBlock } from './hpack-prepared.js';
+import { tooLarge } from './trailers.js';
 
 /** The blocks of headers that most responses of a connection share, ready after the first of them. */
 export class ResponseHeaders {
@@ -19,10 +20,18 @@ export class ResponseHeaders {
     this.#okTrailers = new PreparedBlock(encoder, ['grpc-status', '0']);
   }
 
-  header(contentType: string, compression: CompressionName, metadata: Metadata | undefined): Buffer {
+  /** @throws RpcError for more than `maxBytes`, what the client takes */
+  header(
+    contentType: string,
+    compression: CompressionName,
+    metadata: Metadata | undefined,
+    maxBytes: number,
+  ): Buffer {
     if (metadata && metadata.size > 0) {
       const fields = fieldsOf(contentType, compression);
       addMetadata(fields, metadata);
+      const bytes = listBytes(fields);
+      if (bytes > maxBytes) throw tooLarge('header', bytes, maxBytes);
       return this.#encoder.encode(fields);
     }
     const blocks = this.#byContentType[compression];

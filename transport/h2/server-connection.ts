@@ -16,6 +16,7 @@ import { ConnectionAge } from './connection-age.js';
 import { SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
 import { ContentLength } from './content-length.js';
 import { fieldOf } from './headers.js';
+import type { Ending } from './owner.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
 import { Rate } from './rate.js';
 import { type RequestHead, requestHead } from './request-head.js';
@@ -24,12 +25,17 @@ import { ResponseHeaders } from './response-headers.js';
 import { ServerExchange, ServerStream, ServerUnary } from './server-stream.js';
 import type { Fields, GrpcStream } from './stream.js';
 import { Taken } from './taken.js';
+import { fittingTrailers } from './trailers.js';
 
 const SETTINGS_TIMEOUT_MS = 5_000;
 const AGE_GRACE_MS = 30_000;
 /** Above this nothing more is read until what is written has gone: answers, resets and acknowledgements add up. */
 const MAX_PENDING_BYTES = 2_097_152;
 const STREAM_TICK_MS = 10_000;
+/** Room for what is not metadata, such as the path; and for metadata over the limit, so that its refusal names it. */
+const OWN_HEADER_BYTES = 16_384;
+/** Whatever the server's limit of metadata: what comes of a header is held until it has ended. */
+const MAX_HEADER_LIST_BYTES = 16_777_216;
 
 /** A server's end of a connection. */
 export class ServerConnection extends Http2Connection {
@@ -57,7 +63,7 @@ export class ServerConnection extends Http2Connection {
       {
         streamWindowBytes: 262_144,
         connectionWindowBytes: 8_388_608,
-        maxHeaderListBytes: 32_768,
+        maxHeaderListBytes: Math.min(options.maxMetadataBytes + OWN_HEADER_BYTES, MAX_HEADER_LIST_BYTES),
         maxConcurrentStreams: options.maxStreamsPerConnection,
       },
       budget,
@@ -120,9 +126,10 @@ export class ServerConnection extends Http2Connection {
 
   #onConnectRequest(streamId: number, head: RequestHead, endStream: boolean): void {
     const { path, fields, contentLength } = head;
-    const stream = new ConnectStream(this, streamId, (answer) =>
-      this.writer.headers(streamId, this.encoder.encode(answer), false),
-    );
+    const stream = new ConnectStream(this, streamId, (answer) => {
+      this.writer.headers(streamId, this.encoder.encode(answer), false);
+      this.#resets.earn(1);
+    });
     this.streams.add(stream);
     this.budget.countStreams(1);
     if (contentLength !== undefined) stream.content = new ContentLength(contentLength);
@@ -133,7 +140,7 @@ export class ServerConnection extends Http2Connection {
 
   /** An answer without a stream: the request's DATA, which may be on its way, is let pass. */
   #refuse(streamId: number, endStream: boolean, { trailers }: Refusal): void {
-    this.writer.headers(streamId, this.encoder.encode(trailers), true);
+    this.#sendTrailers(streamId, trailers);
     if (!endStream) this.writer.resetStream(streamId, ErrorCode.NO_ERROR); // 8.1
   }
 
@@ -144,15 +151,24 @@ export class ServerConnection extends Http2Connection {
     compression: CompressionName,
     metadata: Metadata | undefined,
   ): void {
-    this.writer.headers(streamId, this.#responses.header(contentType, compression, metadata), false);
+    const { maxHeaderListBytes } = this.peerSettings;
+    const block = this.#responses.header(contentType, compression, metadata, maxHeaderListBytes);
+    this.writer.headers(streamId, block, false);
   }
 
   endOk(streamId: number): void {
     this.writer.headers(streamId, this.#responses.okTrailers(), true);
+    this.#resets.earn(1);
   }
 
-  end(streamId: number, trailers: Fields): void {
+  end(streamId: number, ending: Ending): void {
+    this.#sendTrailers(streamId, fittingTrailers(ending, this.peerSettings.maxHeaderListBytes));
+  }
+
+  #sendTrailers(streamId: number, trailers: Fields): void {
     this.writer.headers(streamId, this.encoder.encode(trailers), true);
+    // 8.1: a client may give up its requests now, or have given up the call before this reaches it.
+    this.#resets.earn(1);
   }
 
   /** 6.8: first a GOAWAY that refuses nothing, so that no request that is on its way is lost, then the real one. */

@@ -9,14 +9,15 @@ import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import { compressionTooLate } from '../compression-too-late.js';
 import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
-import { CompressedRequests } from './compressed-requests.js';
-import { metadataOf, trailerFields } from './headers.js';
+import { isYoungCall } from '../young-call.js';
+import { metadataOf } from './headers.js';
 import { Inbox } from './inbox.js';
 import type { ServerOwner } from './owner.js';
 import { pace } from './pace.js';
 import { ErrorCode } from './protocol.js';
 import type { RequestHead } from './request-head.js';
 import { cutShort, type Fields, GrpcStream, STUCK_TICKS } from './stream.js';
+import { tooMuchUnread, unreadBytes, withoutChunk } from './unread.js';
 
 /** One call at the server's end; unary calls and streams differ in what they do with the requests. */
 export abstract class ServerStream extends GrpcStream implements IncomingCall, Timed {
@@ -30,9 +31,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   protected readonly wire: WireMethod;
   protected readonly head: RequestHead;
   readonly #server: ServerOwner;
+  readonly #openedAt = performance.now();
   #metadata: Metadata | undefined;
   #header: Metadata | undefined;
   #headerSent = false;
+  #hasReplied = false;
   #wantedCompression: CompressionName | undefined; // By the handler.
   #compression: CompressionName = 'identity'; // Of the replies, from their header on.
   #failure: RpcError | undefined;
@@ -44,11 +47,12 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     this.route = route;
     this.wire = wire;
     this.head = head;
-    this.deadline = head.timeoutMs === undefined ? undefined : performance.now() + head.timeoutMs;
+    this.deadline = head.timeoutMs === undefined ? undefined : this.#openedAt + head.timeoutMs;
     wheel.add(this);
   }
 
   abstract readonly requestCompressed: boolean;
+  /** As it came: what inflates to more takes its memory only when it is read. */
   protected abstract onRequest(bytes: Uint8Array, compressed: boolean): void;
 
   get peer(): Peer {
@@ -78,11 +82,17 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   }
 
   protected override onMessage(bytes: Buffer, compressed: boolean): void {
-    if (!compressed) return this.onRequest(bytes, false);
-    if (!this.head.encoding)
+    if (compressed && !this.head.encoding)
       throw new RpcError(Status.INTERNAL, 'a compressed request, and no grpc-encoding');
+    this.onRequest(bytes, compressed);
+  }
+
+  /** @throws RpcError for what is no request, or would be over the limit */
+  protected readRequest(bytes: Uint8Array, compressed: boolean): unknown {
+    if (!compressed) return this.wire.request.decode(bytes);
     const { maxMessageBytes } = this.#server.options;
-    this.onRequest(compressionNamed(this.head.encoding).decompress(bytes, maxMessageBytes), true);
+    const { decompress } = compressionNamed(this.head.encoding ?? 'identity');
+    return this.wire.request.decode(decompress(bytes, maxMessageBytes));
   }
 
   get compression(): CompressionName {
@@ -103,10 +113,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   #sendHeader(): void {
     if (this.#headerSent) return;
-    this.#headerSent = true;
     const { compression } = this;
-    if (this.head.accepts.includes(compression)) this.#compression = compression;
-    this.#server.respond(this.id, this.wire.contentType, this.#compression, this.#header);
+    const used = this.head.accepts.includes(compression) ? compression : 'identity';
+    this.#server.respond(this.id, this.wire.contentType, used, this.#header);
+    this.#headerSent = true;
+    this.#compression = used;
   }
 
   protected sendReply(message: unknown): Promise<void> | undefined {
@@ -119,8 +130,10 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
       );
     }
     this.#sendHeader();
+    this.#hasReplied = true;
     if (this.#compression === 'identity' || isUncompressed(message)) return this.send(bytes, false, false);
-    return this.send(compressionNamed(this.#compression).compress(bytes), true, false);
+    const compressed = compressionNamed(this.#compression).compress(bytes);
+    return this.send(compressed ?? bytes, compressed !== undefined, false);
   }
 
   /** Ends the call with a status. */
@@ -137,8 +150,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     if (!error && !this.trailer?.size) this.#server.endOk(this.id);
     else {
       const only = this.#headerSent ? undefined : { contentType: this.wire.contentType };
-      const [code, text] = error ? [error.code, error.details] : [Status.OK, ''];
-      this.#server.end(this.id, trailerFields(code, text, [this.trailer, error?.metadata], only));
+      this.#server.end(this.id, { error, trailer: this.trailer, only });
     }
     // 8.1: the rest of the requests is not wanted.
     if (!this.remoteEnded) this.reset(ErrorCode.NO_ERROR);
@@ -193,14 +205,15 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   /** Told every 10 s. The pace of a stream is its own affair. */
   onTick(): void {}
 
-  /** Whether the client gave up what it had only just asked for, long before its time was over. */
+  /** Whether a client that gives the call up has only just asked for it, and has got nothing of it. */
   get isYoung(): boolean {
-    return this.deadline === undefined || performance.now() < this.deadline - (this.head.timeoutMs ?? 0) / 2;
+    return !this.#hasReplied && isYoungCall(this.#openedAt, this.head.timeoutMs);
   }
 }
 
 export class ServerUnary extends ServerStream implements IncomingUnary {
   #request: Uint8Array | undefined;
+  #heldBytes = 0; // Of the budget, for a request that waits for its end.
   requestCompressed = false;
   #queuedBefore = 0;
   #stuckTicks = 0;
@@ -210,6 +223,30 @@ export class ServerUnary extends ServerStream implements IncomingUnary {
     this.requestCompressed = compressed;
     if (this.#request) throw new RpcError(Status.UNIMPLEMENTED, 'more than one request to a unary method');
     this.#request = bytes;
+  }
+
+  override onData(buffer: Buffer, start: number, end: number, flowBytes: number, endStream: boolean): void {
+    super.onData(buffer, start, end, flowBytes, endStream);
+    if (!endStream && this.#request && this.#heldBytes === 0 && !this.isClosed) this.#hold(this.#request);
+  }
+
+  /** Most requests end with their only message. One that does not lies unread until it does. */
+  #hold(request: Uint8Array): void {
+    const bytes = unreadBytes(request);
+    if (!this.connection.unread.take(bytes)) return this.breakOff(tooMuchUnread());
+    this.#heldBytes = bytes;
+    this.#request = withoutChunk(request);
+  }
+
+  override release(): void {
+    super.release();
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    this.connection.unread.giveBack(this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#request = undefined;
   }
 
   /** A unary request comes at once and its reply is taken at once, also when the call has no deadline. */
@@ -224,10 +261,12 @@ export class ServerUnary extends ServerStream implements IncomingUnary {
 
   protected override onEnd(): void {
     if (this.isAnswered) return this.closeIfEnded();
-    if (!this.#request) return this.fail(new RpcError(Status.UNIMPLEMENTED, 'no request to a unary method'));
+    const bytes = this.#request;
+    if (!bytes) return this.fail(new RpcError(Status.UNIMPLEMENTED, 'no request to a unary method'));
+    this.#giveBack();
     let request: unknown;
     try {
-      request = this.wire.request.decode(this.#request);
+      request = this.readRequest(bytes, this.requestCompressed);
     } catch (reason) {
       return this.fail(RpcError.from(reason, Status.INTERNAL));
     }
@@ -251,15 +290,20 @@ export class ServerUnary extends ServerStream implements IncomingUnary {
 
 export class ServerExchange extends ServerStream implements IncomingStream {
   readonly #inbox: Inbox;
-  readonly #compressed: CompressedRequests | undefined; // Only of a client that says it compresses.
+  /** Of the last that was read. */
+  requestCompressed = false;
 
   constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
     super(connection, id, route, wire, head);
-    this.#compressed = head.encoding === undefined ? undefined : new CompressedRequests(wire.request);
-    this.#inbox = new Inbox(this.#compressed ?? wire.request, {
+    this.#inbox = new Inbox({
+      read: (bytes, compressed) => {
+        this.requestCompressed = compressed;
+        return this.readRequest(bytes, compressed);
+      },
       onRoom: () => this.readerHasRoom(),
       onLeave: () => {},
     });
+    this.#inbox.countIn(connection.unread);
   }
 
   start(): void {
@@ -270,13 +314,13 @@ export class ServerExchange extends ServerStream implements IncomingStream {
     return this.#inbox.isEmpty;
   }
 
-  get requestCompressed(): boolean {
-    return this.#compressed?.last ?? false;
+  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
+    this.#inbox.put(bytes, compressed);
   }
 
-  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
-    this.#compressed?.came(compressed);
-    this.#inbox.put(bytes);
+  override release(): void {
+    super.release();
+    this.#inbox.release();
   }
 
   protected override onEnd(): void {

@@ -36,7 +36,11 @@ export class WaitingCall implements Timed, Cancellable {
     // Due, though its turn of the wheel has not come: it is not sent to be cancelled at once.
     if (this.deadline !== undefined && this.deadline <= performance.now()) return this.onDeadline();
     this.#leave();
-    this.#sent = this.#send(connection);
+    try {
+      this.#sent = this.#send(connection);
+    } catch (reason) {
+      this.#fail(RpcError.from(reason, Status.INTERNAL));
+    }
   }
 
   cancel(error: RpcError): void {

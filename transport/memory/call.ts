@@ -98,7 +98,11 @@ export type Sent = { readonly bytes: Uint8Array; readonly compression: Compressi
 export function sent(codec: MessageCodec, message: unknown, wanted: CompressionName): Sent {
   const compression = isUncompressed(message) ? 'identity' : wanted;
   // A copy, since a codec may use its buffer again.
-  return { bytes: compressionNamed(compression).compress(codec.encode(message)).slice(), compression };
+  const bytes = codec.encode(message);
+  const compressed = compressionNamed(compression).compress(bytes);
+  return compressed
+    ? { bytes: compressed.slice(), compression }
+    : { bytes: bytes.slice(), compression: 'identity' };
 }
 
 /** A message at the other end: inflated, and no more than it takes. */

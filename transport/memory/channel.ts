@@ -1,26 +1,33 @@
+import { Readers } from '../readers.js';
+
 const CAPACITY = 16;
 
 type Step<T> = IteratorResult<T, undefined>;
 
 /** A bounded queue between one writer and one reader. A full one makes the writer wait. */
-export class Channel<T> implements AsyncIterable<T>, AsyncIterator<T, undefined> {
-  readonly #queue: T[] = [];
-  #end: { error: unknown } | undefined;
-  #reader: { resolve: (step: Step<T>) => void; reject: (error: unknown) => void } | undefined;
-  #writer: (() => void) | undefined;
+export class Channel<In, Out> implements AsyncIterable<Out>, AsyncIterator<Out, undefined> {
+  readonly #read: (value: In) => Out;
   readonly #onLeave: (() => void) | undefined;
+  readonly #queue: In[] = [];
+  readonly #readers = new Readers<Out>();
+  #end: { error: unknown } | undefined;
+  #writer: (() => void) | undefined;
 
-  /** @param onLeave told when the reader leaves before the end */
-  constructor(onLeave?: () => void) {
+  /**
+   * @param read makes what the reader gets of what was written, when it is read
+   * @param onLeave told when the reader leaves before the end, or cannot read what was written
+   */
+  constructor(read: (value: In) => Out, onLeave?: () => void) {
+    this.#read = read;
     this.#onLeave = onLeave;
   }
 
   /** A promise when the reader has to catch up before the next one. */
-  write(value: T): Promise<void> | undefined {
+  write(value: In): Promise<void> | undefined {
     if (this.#end) return undefined;
-    if (this.#reader) {
-      this.#reader.resolve({ done: false, value });
-      this.#reader = undefined;
+    const reader = this.#readers.take();
+    if (reader) {
+      this.#step(value).then(reader.resolve, reader.reject);
       return undefined;
     }
     if (this.#queue.push(value) < CAPACITY) return undefined;
@@ -32,41 +39,51 @@ export class Channel<T> implements AsyncIterable<T>, AsyncIterator<T, undefined>
   /** Nothing comes after what is queued; with an error the reader is told it, and what is queued is dropped. */
   close(error?: unknown): void {
     if (this.#end) return;
-    this.#end = { error };
+    this.#end = { error: this.#readers.isEmpty ? error : undefined }; // A failure is told once.
     if (error !== undefined) this.#queue.length = 0;
     this.#wakeWriter();
-    const reader = this.#reader;
-    this.#reader = undefined;
-    if (reader) this.next().then(reader.resolve, reader.reject);
+    this.#readers.end(error);
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<Out, undefined> {
     return this;
   }
 
-  async next(): Promise<Step<T>> {
+  async next(): Promise<Step<Out>> {
     if (this.#queue.length > 0) {
       const value = this.#queue.shift()!;
       this.#wakeWriter();
-      return { done: false, value };
+      return this.#step(value);
     }
     if (this.#end) {
       const { error } = this.#end;
-      this.#end = { error: undefined }; // A failure is told once.
+      this.#end = { error: undefined };
       if (error !== undefined) throw error;
       return { done: true, value: undefined };
     }
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-    });
+    return this.#readers.wait();
   }
 
-  async return(): Promise<Step<T>> {
+  async return(): Promise<Step<Out>> {
+    this.#leave();
+    return { done: true, value: undefined };
+  }
+
+  async #step(value: In): Promise<Step<Out>> {
+    try {
+      return { done: false, value: this.#read(value) };
+    } catch (reason) {
+      this.#leave();
+      throw reason;
+    }
+  }
+
+  #leave(): void {
     const left = !this.#end || this.#queue.length > 0;
     this.close();
     this.#queue.length = 0;
+    this.#end = { error: undefined };
     if (left) this.#onLeave?.();
-    return { done: true, value: undefined };
   }
 
   #wakeWriter(): void {

@@ -1,9 +1,9 @@
 import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
-import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
 import { pump } from '../pump.js';
 import type { IncomingStream, ReplyStream, StreamCall } from '../transport.js';
+import type { WireMethod } from '../wire-method.js';
 import { arrived, MemoryCall, overTheWire, type Sent, sent } from './call.js';
 import { Channel } from './channel.js';
 import type { Link } from './endpoint.js';
@@ -12,17 +12,18 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
   readonly #stream: StreamCall;
   readonly #header: Promise<Metadata>;
   readonly #received = new Metadata(); // The trailer as the client sees it.
-  readonly #requests = new Channel<Sent>();
-  readonly #replies: Channel<Sent>;
+  readonly #requests = new Channel((request: Sent) => this.#readRequest(request));
+  readonly #replies: Channel<Sent, unknown>;
   #resolveHeader!: (header: Metadata) => void;
-  #replyCodec: MessageCodec | undefined;
+  #serverWire: WireMethod | undefined;
   #stopRequests: () => void = () => {};
 
   constructor(link: Link, call: StreamCall) {
     super(link, call);
     this.#stream = call;
-    this.#replies = new Channel(() =>
-      this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')),
+    this.#replies = new Channel(
+      (reply) => call.wire.reply.decode(arrived(reply, link.options.maxMessageBytes)),
+      () => this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')),
     );
     this.#header = new Promise((resolve) => {
       this.#resolveHeader = resolve;
@@ -40,7 +41,7 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
       header: this.#header,
       trailer: this.#received,
       cancel: (error) => this.cancel(error),
-      [Symbol.asyncIterator]: () => this.#decodedReplies(),
+      [Symbol.asyncIterator]: () => this.#replies,
     };
   }
 
@@ -48,15 +49,15 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     if (this.isEnded) return;
     try {
       const { route, wire } = this.arrive();
-      this.#replyCodec = wire.reply;
-      route.stream(this, this.#decodedRequests(wire.request, this.endpoint!.options.maxMessageBytes));
+      this.#serverWire = wire;
+      route.stream(this, this.#requests);
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
     }
   }
 
   write(reply: unknown): Promise<void> | undefined {
-    const message = sent(this.#replyCodec!, reply, this.compression);
+    const message = sent(this.#serverWire!.reply, reply, this.compression);
     this.headerSent = true;
     this.#resolveHeader(new Metadata()); // A reply shows that no header comes any more.
     return this.#replies.write(message);
@@ -70,17 +71,9 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     this.finish(overTheWire(error, this.trailer));
   }
 
-  async *#decodedRequests(codec: MessageCodec, maxBytes: number) {
-    for await (const request of this.#requests) {
-      this.requestCompressed = request.compression !== 'identity';
-      yield codec.decode(arrived(request, maxBytes));
-    }
-  }
-
-  async *#decodedReplies() {
-    const { reply } = this.call.wire;
-    const { maxMessageBytes } = this.link.options;
-    for await (const one of this.#replies) yield reply.decode(arrived(one, maxMessageBytes));
+  #readRequest(request: Sent): unknown {
+    this.requestCompressed = request.compression !== 'identity';
+    return this.#serverWire!.request.decode(arrived(request, this.endpoint!.options.maxMessageBytes));
   }
 
   sendHeader(header: Metadata): void {

@@ -28,6 +28,7 @@ function lictor(variant: {
       const server = new Server({
         transport,
         interceptors,
+        maxConnectionsPerAddress: 10_000, // One machine is all clients here.
         ...(tls ? { tls } : {}),
         ...(fixed ? {} : { plugins: [consul({ address: registry, prefix })] }),
       });

@@ -63,7 +63,7 @@ def _check_compressed(request, compressed):
     if wanted is None or wanted == compressed:
         return
     if compressed is None:
-        raise Failure(m.UNIMPLEMENTED, m.NOT_POSSIBLE + "grpcio does not show whether a request was compressed")
+        raise Failure(m.UNIMPLEMENTED, m.NOT_POSSIBLE + "whether a request was compressed does not show to the server")
     raise Failure(m.INVALID_ARGUMENT, f"compressed: {wanted} was wanted, it is {compressed}")
 
 

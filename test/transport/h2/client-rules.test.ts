@@ -61,16 +61,7 @@ describe('answers to a client', () => {
     ['a reply over the limit', Status.RESOURCE_EXHAUSTED, head(1), data(1, message('', 0, 5_000_000), 0)],
     ['a reset', Status.CANCELLED, reset(1)],
     ['a refusal', Status.UNAVAILABLE, reset(1, ErrorCode.REFUSED_STREAM)],
-    [
-      'too much metadata',
-      Status.RESOURCE_EXHAUSTED,
-      head(
-        1,
-        ...Array(40)
-          .fill(['x', 'v'.repeat(390)])
-          .flat(),
-      ),
-    ],
+    ['too much metadata', Status.RESOURCE_EXHAUSTED, head(1, ...Array(2_000).fill(['x', 'v']).flat())],
   ];
   for (const [name, code, ...frames] of answers) {
     it(name, async () => {

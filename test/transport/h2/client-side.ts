@@ -35,6 +35,7 @@ export function clientSide(options: { maxMessageBytes?: number; pace?: PingPace 
     onLeaving: () => events.leaving++,
     onRoom: () => events.room++,
     onClosed: (error) => events.closed.push(error),
+    onUnprocessed: () => undefined,
   };
   const connection = new ClientConnection(
     socket.asSocket,

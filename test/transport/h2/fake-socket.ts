@@ -44,7 +44,8 @@ export class FakeSocket extends Duplex {
 
   override _write(chunk: Buffer, _: string, done: () => void): void {
     this.bytesWritten += chunk.length;
-    if (this.keeps) this.written.push(chunk);
+    // A copy, as the kernel makes one: what writes may use its buffer again.
+    if (this.keeps) this.written.push(Buffer.from(chunk));
     if (this.reads) done();
     else this.#held.push(done);
   }

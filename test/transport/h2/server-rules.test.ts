@@ -588,15 +588,15 @@ describe('floods', () => {
     ['resets of a closed stream', 60_000, () => reset(1)],
     [
       'streams that are cancelled at once',
-      400,
+      1_100,
       (i) => Buffer.concat([request(i * 2 + 3, '/t/Hang'), reset(i * 2 + 3)]),
     ],
     [
       'streams that the server has to reset',
-      400,
+      1_100,
       (i) => Buffer.concat([call(i * 2 + 3, '', '/t/Hang'), data(i * 2 + 3, nothing, 0)]),
     ],
-    ['malformed requests', 400, (i) => headers(i * 2 + 3, ['x', 'y'])],
+    ['malformed requests', 1_100, (i) => headers(i * 2 + 3, ['x', 'y'])],
   ];
   for (const [name, count, make] of floods) {
     it(`${name}: ENHANCE_YOUR_CALM`, async () => {
@@ -635,6 +635,57 @@ describe('floods', () => {
     await peer.receive(SETTINGS);
     for (let id = 1; id < 801; id += 2)
       await peer.receive(request(id, '/t/Hang', 'grpc-timeout', '1u'), data(id, message('')), reset(id));
+    assert.equal(peer.error, undefined);
+  });
+
+  it('some hundreds of calls that are given up at once are no flood', async () => {
+    const peer = serverSide();
+    await peer.receive(SETTINGS);
+    for (let id = 1; id < 1_001; id += 2) await peer.receive(call(id, '', '/t/Hang'), reset(id));
+    assert.equal(peer.error, undefined);
+  });
+
+  it('streams that are left after their first reply are no flood', async () => {
+    const peer = serverSide();
+    await peer.receive(SETTINGS);
+    for (let i = 0; i < 1_500; i++) {
+      const id = 2 * i + 1;
+      peer.socket.receive(request(id, '/t/Chat'), data(id, message('hi'), 0));
+      await turn();
+      peer.socket.receive(reset(id));
+    }
+    await turn();
+    assert.equal(peer.handled.requests.length, 1_500);
+    assert.equal(peer.error, undefined);
+  });
+
+  it('calls that are given up after a second are no flood, though they have no deadline', async (t) => {
+    let later = performance.now();
+    const now = t.mock.method(performance, 'now', () => later);
+    const peer = serverSide();
+    await peer.receive(SETTINGS);
+    for (let round = 0; round < 2; round++) {
+      const ids = Array.from({ length: 800 }, (_, i) => round * 1_600 + 2 * i + 1);
+      for (const id of ids) peer.socket.receive(call(id, '', '/t/Hang'));
+      later += 1_000;
+      for (const id of ids) peer.socket.receive(reset(id));
+      await turn();
+    }
+    now.mock.restore();
+    assert.equal(peer.handled.cancelled.length, 1_600);
+    assert.equal(peer.error, undefined);
+  });
+
+  it('the reset of a call that the server has answered early is no flood', async () => {
+    const peer = serverSide();
+    await peer.receive(SETTINGS);
+    for (let i = 0; i < 15_000; i++) {
+      const id = 2 * i + 1;
+      peer.socket.receive(request(id, '/t/Refused'));
+      if (i % 100 === 0) await turn();
+      peer.socket.receive(reset(id, 0));
+    }
+    await turn();
     assert.equal(peer.error, undefined);
   });
 

@@ -127,6 +127,7 @@ export function serverSide(
       tls: undefined,
       routes: routes(handled, options.bigBytes),
       maxMessageBytes: 4 * 1024 * 1024,
+      maxMetadataBytes: 16 * 1024,
       maxStreamsPerConnection: 1_000,
       maxConnectionsPerAddress: 256,
       compression: 'identity',

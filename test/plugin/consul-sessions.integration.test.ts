@@ -1,0 +1,422 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { consul, type KvOptions } from '../../plugin/consul/consul.js';
+import { type Logger, silentLogger } from '../../rpc/log.js';
+import { Status } from '../../rpc/status.js';
+import { type ConsulAgent, startConsul } from '../consul/agent.js';
+import { entryOf, holdKey, registeredProcess, sessionsAt, until } from '../consul/registered.js';
+import { recordingLogger } from './log.js';
+
+const TIME_LIMIT = { timeout: 60_000 };
+const ADDRESS = '127.0.0.1:8000';
+/** The shortest there is: what Consul deletes it deletes after two of these. */
+const TTL_MS = 1_000;
+
+const register = (
+  agent: { address: string },
+  services: string | readonly string[],
+  options: KvOptions = {},
+  logger: Logger = silentLogger,
+) =>
+  consul({ address: agent.address, ttlMs: TTL_MS, timeoutMs: 5_000, ...options }).init({
+    address: ADDRESS,
+    services: [services].flat(),
+    logger,
+  });
+
+/** Twice the TTL and a bit, in which what is not renewed has gone. */
+const expiry = () => sleep(2 * TTL_MS + 500);
+
+describe('with one agent', () => {
+  let agent: ConsulAgent;
+  before(async () => {
+    agent = await startConsul();
+  });
+  after(() => agent.stop());
+
+  test(
+    'R1: the key is the service and the address, and Greeter does not see Greeter2',
+    TIME_LIMIT,
+    async () => {
+      await using _entry = await register(agent, 'r1.Greeter2');
+      assert.equal((await entryOf(agent, `r1.Greeter2/${ADDRESS}`))?.value, ADDRESS);
+      const iterator = consul({ address: agent.address }).watch('r1.Greeter', AbortSignal.timeout(30_000));
+      const first = await iterator[Symbol.asyncIterator]().next();
+      assert.ok(!first.done && first.value.kind === 'nodes' && first.value.nodes.length === 0);
+    },
+  );
+
+  test(
+    'R2: one session holds all services of a server, deletes them when it ends, and has no lock delay',
+    TIME_LIMIT,
+    async () => {
+      await using _entry = await register(agent, ['r2.Greeter', 'r2.Other'], { ttlMs: 61_000 });
+      const holders = [
+        (await entryOf(agent, `r2.Greeter/${ADDRESS}`))?.session,
+        (await entryOf(agent, `r2.Other/${ADDRESS}`))?.session,
+      ];
+      assert.equal(holders[0], holders[1]);
+      const session = (await sessionsAt(agent)).find(({ ID }) => ID === holders[0])!;
+      assert.deepEqual(
+        [session.TTL, session.Behavior, session.LockDelay, session.NodeChecks, session.Name],
+        ['61000ms', 'delete', 0, [], `lictor ${ADDRESS}`],
+      );
+    },
+  );
+
+  test('checks of the node can end the session; one that there is not is refused', TIME_LIMIT, async () => {
+    await using _entry = await register(agent, 'checks.Greeter', { nodeChecks: ['serfHealth'] });
+    const holder = (await entryOf(agent, `checks.Greeter/${ADDRESS}`))?.session;
+    const session = (await sessionsAt(agent)).find(({ ID }) => ID === holder);
+    assert.deepEqual(session?.NodeChecks, ['serfHealth']);
+    await assert.rejects(register(agent, 'checks.Other', { nodeChecks: ['nope'] }), {
+      code: Status.INVALID_ARGUMENT,
+      message: /nodeChecks.*nope/,
+    });
+  });
+
+  test('ttlMs 0 writes plain keys, and no session', TIME_LIMIT, async () => {
+    const before = (await sessionsAt(agent)).length;
+    const entry = await register(agent, 'plain.Greeter', { ttlMs: 0 });
+    assert.equal((await entryOf(agent, `plain.Greeter/${ADDRESS}`))?.session, undefined);
+    assert.equal((await sessionsAt(agent)).length, before);
+    await entry[Symbol.asyncDispose]();
+    assert.equal(await entryOf(agent, `plain.Greeter/${ADDRESS}`), undefined);
+  });
+
+  test(
+    'R2, R8: an entry is kept over many TTLs, and goes when its server is killed',
+    TIME_LIMIT,
+    async () => {
+      const key = `r8.Greeter/${ADDRESS}`;
+      const server = await registeredProcess(agent, {
+        address: ADDRESS,
+        service: 'r8.Greeter',
+        ttlMs: TTL_MS,
+      });
+      const first = await entryOf(agent, key);
+      await expiry();
+      assert.deepEqual(await entryOf(agent, key), first);
+      server.kill('SIGKILL');
+      await until(
+        () => entryOf(agent, key),
+        (entry) => entry === undefined,
+      );
+    },
+  );
+
+  test('W12: a server of a hundred services keeps them all', TIME_LIMIT, async () => {
+    const services = Array.from({ length: 100 }, (_, i) => `hundred.Service${i}`);
+    const keys = services.map((service) => `${service}/${ADDRESS}`);
+    await using _entry = await register(agent, services);
+    const before = await Promise.all(keys.map((key) => entryOf(agent, key)));
+    await expiry();
+    assert.deepEqual(await Promise.all(keys.map((key) => entryOf(agent, key))), before);
+    assert.equal(new Set(before.map((entry) => entry?.session)).size, 1);
+  });
+
+  test(
+    'R3, F19: a server that starts again after a crash has its entry at once, and keeps it',
+    TIME_LIMIT,
+    async () => {
+      const key = `r3.Greeter/${ADDRESS}`;
+      // The session of the first life would last for two minutes.
+      const first = await registeredProcess(agent, {
+        address: ADDRESS,
+        service: 'r3.Greeter',
+        ttlMs: 60_000,
+      });
+      first.kill('SIGKILL');
+      await once(first, 'exit');
+      const before = await entryOf(agent, key);
+      await using _entry = await register(agent, 'r3.Greeter');
+      const taken = await entryOf(agent, key);
+      assert.ok(before?.session && taken?.session && before.session !== taken.session);
+      assert.ok(!(await sessionsAt(agent)).some(({ ID }) => ID === before.session));
+      await expiry();
+      assert.deepEqual(await entryOf(agent, key), taken);
+    },
+  );
+
+  test(
+    'R3: the entry of a former life is taken over whoever wrote it, and its session is left if it is not ours',
+    TIME_LIMIT,
+    async () => {
+      const key = `gorpc.Greeter/${ADDRESS}`;
+      const former = await holdKey(agent, key, ADDRESS);
+      await using _entry = await register(agent, 'gorpc.Greeter');
+      const taken = await entryOf(agent, key);
+      assert.notEqual(taken?.session, former);
+      await agent.request('PUT', `/session/destroy/${former}`);
+      assert.deepEqual(await entryOf(agent, key), taken);
+    },
+  );
+
+  test('an entry that was written without a session is taken over', TIME_LIMIT, async () => {
+    await agent.put(`old.Greeter/${ADDRESS}`, ADDRESS);
+    await using _entry = await register(agent, 'old.Greeter');
+    assert.ok((await entryOf(agent, `old.Greeter/${ADDRESS}`))?.session);
+  });
+
+  test('R3: a key that another program holds fails the start, and says who it is', TIME_LIMIT, async () => {
+    const key = `foreign.Greeter/${ADDRESS}`;
+    const holder = await holdKey(agent, key, 'a leader election');
+    await assert.rejects(register(agent, ['foreign.Greeter', 'foreign.Other'], { timeoutMs: 500 }), {
+      code: Status.ALREADY_EXISTS,
+      message: new RegExp(`foreign.Greeter.*held by session ${holder}.*another program`),
+    });
+    assert.deepEqual((await entryOf(agent, key))?.session, holder);
+    assert.equal(await entryOf(agent, `foreign.Other/${ADDRESS}`), undefined);
+  });
+
+  test('a key that another program holds is taken when it is set free', TIME_LIMIT, async () => {
+    const key = `freed.Greeter/${ADDRESS}`;
+    const holder = await holdKey(agent, key, 'a leader election', { lockDelay: '0s' });
+    const registering = register(agent, 'freed.Greeter', { timeoutMs: 20_000 });
+    await until(
+      () => sessionsAt(agent),
+      (all) => all.length > 1,
+    );
+    await agent.request('PUT', `/session/destroy/${holder}`);
+    await using _entry = await registering;
+    assert.equal((await entryOf(agent, key))?.value, ADDRESS);
+  });
+
+  test(
+    'two servers with one address do not beat each other, and the first leaves the entry of the second',
+    TIME_LIMIT,
+    async () => {
+      const key = `twice.Greeter/${ADDRESS}`;
+      const logger = recordingLogger();
+      const first = await register(agent, 'twice.Greeter', {}, logger);
+      await using _second = await register(agent, 'twice.Greeter');
+      const taken = await entryOf(agent, key);
+      await until(
+        () => logger.lines.map(({ message }) => message),
+        (messages) => messages.some((message) => /another server registers the same address/.test(message)),
+      );
+      await expiry();
+      assert.equal(logger.lines.filter(({ message }) => /same address/.test(message)).length, 1);
+      await first[Symbol.asyncDispose]();
+      assert.deepEqual(await entryOf(agent, key), taken);
+    },
+  );
+
+  test('an entry that somebody deletes comes back, under the same session', TIME_LIMIT, async () => {
+    const key = `deleted.Greeter/${ADDRESS}`;
+    await using _entry = await register(agent, ['deleted.Greeter', 'deleted.Other']);
+    const { session } = (await entryOf(agent, key))!;
+    await agent.delete(key);
+    const back = await until(
+      () => entryOf(agent, key),
+      (entry) => entry !== undefined,
+    );
+    assert.deepEqual([back?.session, back?.value], [session, ADDRESS]);
+  });
+
+  test('what an operator writes into an entry is left', TIME_LIMIT, async () => {
+    const key = `drained.Greeter/${ADDRESS}`;
+    await using _entry = await register(agent, 'drained.Greeter');
+    const drained = JSON.stringify({ address: ADDRESS, weight: 0 });
+    await agent.put(key, drained);
+    await expiry();
+    assert.equal(await agent.get(key), drained);
+  });
+
+  test('R4, F18: a session that was destroyed is made again, with all its keys', TIME_LIMIT, async () => {
+    const logger = recordingLogger();
+    const keys = ['f18.Greeter', 'f18.Other'].map((service) => `${service}/${ADDRESS}`);
+    await using _entry = await register(agent, ['f18.Greeter', 'f18.Other'], {}, logger);
+    const { session } = (await entryOf(agent, keys[0]!))!;
+    await agent.request('PUT', `/session/destroy/${session}`);
+    for (const key of keys) {
+      await until(
+        () => entryOf(agent, key),
+        (entry) => entry !== undefined && entry.session !== session,
+      );
+    }
+    await until(
+      () => logger.lines.map(({ message }) => message),
+      (messages) => messages.some((message) => /made again/.test(message)),
+    );
+    assert.equal(logger.lines.length, 1);
+  });
+
+  test('F21: an event loop that was blocked for more than a TTL renews at once', TIME_LIMIT, async () => {
+    const key = `f21.Greeter/${ADDRESS}`;
+    await using _entry = await register(agent, 'f21.Greeter', { ttlMs: 2_000 });
+    const before = await entryOf(agent, key);
+    const end = performance.now() + 2_500;
+    while (performance.now() < end);
+    await sleep(2_000);
+    assert.deepEqual(await entryOf(agent, key), before);
+  });
+
+  test('F22: a server that was frozen until its entry was gone makes it again', TIME_LIMIT, async () => {
+    const key = `f22.Greeter/${ADDRESS}`;
+    const server = await registeredProcess(agent, {
+      address: ADDRESS,
+      service: 'f22.Greeter',
+      ttlMs: TTL_MS,
+    });
+    try {
+      server.kill('SIGSTOP');
+      await until(
+        () => entryOf(agent, key),
+        (entry) => entry === undefined,
+      );
+      server.kill('SIGCONT');
+      await until(
+        () => entryOf(agent, key),
+        (entry) => entry !== undefined,
+      );
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
+
+  test('R6: closing deletes the entries and the session, also twice', TIME_LIMIT, async () => {
+    const entry = await register(agent, ['r6.Greeter', 'r6.Other']);
+    const { session } = (await entryOf(agent, `r6.Greeter/${ADDRESS}`))!;
+    await Promise.all([entry[Symbol.asyncDispose](), entry[Symbol.asyncDispose]()]);
+    assert.equal(await entryOf(agent, `r6.Greeter/${ADDRESS}`), undefined);
+    assert.equal(await entryOf(agent, `r6.Other/${ADDRESS}`), undefined);
+    assert.ok(!(await sessionsAt(agent)).some(({ ID }) => ID === session));
+    await entry[Symbol.asyncDispose]();
+  });
+
+  test('R6, R3: after closing, the same key is free at once', TIME_LIMIT, async () => {
+    for (let round = 0; round < 3; round++) {
+      const entry = await register(agent, 'again.Greeter');
+      await entry[Symbol.asyncDispose]();
+    }
+  });
+});
+
+test(
+  'F17: a registration is renewed while the agent takes no more connections from the host',
+  TIME_LIMIT,
+  async () => {
+    await using agent = await startConsul({ config: 'limits { http_max_conns_per_client = 40 }' });
+    const key = `f17.Greeter/${ADDRESS}`;
+    await using _entry = await register(agent, ['f17.Greeter', 'f17.Other']);
+    const before = await entryOf(agent, key);
+    const [host, port] = agent.address.split(':');
+    const sockets = Array.from({ length: 80 }, () => connect(Number(port), host).on('error', () => {}));
+    // The agent cuts those that are too many: then it is full.
+    await Promise.race(sockets.map((socket) => once(socket.resume(), 'close')));
+    await expiry();
+    for (const socket of sockets) socket.destroy();
+    const now = await until(
+      () => entryOf(agent, key),
+      () => true,
+    );
+    assert.deepEqual(now, before);
+  },
+);
+
+test(
+  'F1: an agent that is killed and comes back with its data finds the entry and the session as they were',
+  TIME_LIMIT,
+  async () => {
+    await using agent = await startConsul();
+    const key = `Greeter/${ADDRESS}`;
+    const logger = recordingLogger();
+    await using _entry = await register(agent, 'Greeter', { ttlMs: 5_000 }, logger);
+    const before = await entryOf(agent, key);
+    await agent.kill('SIGKILL');
+    await until(
+      () => logger.lines.length,
+      (lines) => lines > 0,
+    );
+    await sleep(1_500); // Several tries more.
+    await agent.restart();
+    assert.deepEqual(await entryOf(agent, key), before);
+    await sleep(5_000);
+    assert.deepEqual(await entryOf(agent, key), before);
+    assert.deepEqual(
+      logger.lines.map(({ message }) => message),
+      ['could not keep up the entries in Consul: they go away if that goes on'],
+    );
+  },
+);
+
+test('R5, F3: an agent that has lost its data gets the entry again', TIME_LIMIT, async () => {
+  await using agent = await startConsul();
+  const key = `Greeter/${ADDRESS}`;
+  await using _entry = await register(agent, 'Greeter', { ttlMs: 10_000 });
+  const before = await entryOf(agent, key);
+  await agent.restart({ wipe: true });
+  const back = await until(
+    () => entryOf(agent, key),
+    (entry) => entry !== undefined,
+  );
+  assert.notEqual(back?.session, before?.session);
+});
+
+test('F4: an agent that hung until all sessions had expired gets the entry again', TIME_LIMIT, async () => {
+  await using agent = await startConsul();
+  const key = `Greeter/${ADDRESS}`;
+  await using _entry = await register(agent, 'Greeter');
+  await agent.kill('SIGSTOP');
+  await sleep(4 * TTL_MS);
+  await agent.kill('SIGCONT');
+  await sleep(500); // In which it expires what is due.
+  const back = await until(
+    () => entryOf(agent, key),
+    (entry) => entry !== undefined,
+  );
+  await expiry();
+  assert.equal((await entryOf(agent, key))?.session, back?.session);
+});
+
+test('F16: a token that is revoked and comes back gets the entry again', TIME_LIMIT, async () => {
+  const master = '6d0f1e0a-53f1-4c39-8a43-75c2e5f1d0aa';
+  await using agent = await startConsul({
+    token: master,
+    config: `acl { enabled = true default_policy = "deny" tokens { master = "${master}" agent = "${master}" } }`,
+  });
+  const rules = 'key_prefix "" { policy = "write" } session_prefix "" { policy = "write" }';
+  await agent.request('PUT', '/acl/policy', JSON.stringify({ Name: 'test', Rules: rules }));
+  const token = { SecretID: '11111111-53f1-4c39-8a43-75c2e5f1d0bb', Policies: [{ Name: 'test' }] };
+  const make = async () =>
+    ((await agent.request('PUT', '/acl/token', JSON.stringify(token))) as { AccessorID: string }).AccessorID;
+  const accessor = await make();
+  const key = `Greeter/${ADDRESS}`;
+  const logger = recordingLogger();
+  await using _entry = await register(agent, 'Greeter', { token: token.SecretID }, logger);
+  await agent.request('DELETE', `/acl/token/${accessor}`);
+  await until(
+    () => entryOf(agent, key),
+    (entry) => entry === undefined,
+  );
+  await make();
+  await until(
+    () => entryOf(agent, key),
+    (entry) => entry !== undefined,
+  );
+  assert.match(String(logger.lines[0]?.fields.reason), /session_prefix "" \{ policy = "write" \}/);
+  for (const line of logger.lines) assert.ok(!JSON.stringify(line).includes(token.SecretID));
+});
+
+test(
+  'F25: a server that stops while Consul is down stops, and its entry goes by itself',
+  TIME_LIMIT,
+  async () => {
+    await using agent = await startConsul();
+    const key = `Greeter/${ADDRESS}`;
+    const logger = recordingLogger();
+    const entry = await register(agent, 'Greeter', { timeoutMs: 500 }, logger);
+    await agent.kill('SIGKILL');
+    await entry[Symbol.asyncDispose]();
+    assert.match(logger.lines.at(-1)!.message, /it goes away by itself/);
+    await agent.restart();
+    await until(
+      () => entryOf(agent, key),
+      (found) => found === undefined,
+    );
+  },
+);
