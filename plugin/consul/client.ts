@@ -121,7 +121,7 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
           timeout: doing.deadlineMs,
           buffer: true,
           agent: consul.lanes[lane],
-          keptOnly: since !== undefined && keeps,
+          keptOnly: since !== undefined && lane === 'watches' && keeps,
         },
         mayBeAbsent,
       );

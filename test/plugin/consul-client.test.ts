@@ -325,6 +325,17 @@ test(
   },
 );
 
+test('W1, F14: a held query that is never answered is given up soon after its wait', TIME_LIMIT, async () => {
+  await using fake = await startFakeConsul(() => {});
+  const error = await failureOf(clientOf(fake.address).list('Greeter/', { since: 1n, waitMs: 1 }));
+  assert.equal(error.code, Status.DEADLINE_EXCEEDED);
+  assert.match(
+    error.message,
+    /no answer within 2002 ms/,
+    'wait, a sixteenth of it, and two seconds for the way',
+  );
+});
+
 test('H3: queries one after the other share a connection', TIME_LIMIT, async () => {
   const sockets = new Set<unknown>();
   await using fake = await startFakeConsul(({ list, request }) => {
