@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import { type ConsulAgent, startConsul } from '../consul/agent.js';
 import { entryOf, holdKey, registeredProcess, sessionsAt, until } from '../consul/registered.js';
+import { read } from '../contract/reader.js';
 import { recordingLogger } from './log.js';
 
 const TIME_LIMIT = { timeout: 60_000 };
@@ -43,9 +44,8 @@ describe('with one agent', () => {
     async () => {
       await using _entry = await register(agent, 'r1.Greeter2');
       assert.equal((await entryOf(agent, `r1.Greeter2/${ADDRESS}`))?.value, ADDRESS);
-      const iterator = consul({ address: agent.address }).watch('r1.Greeter', AbortSignal.timeout(30_000));
-      const first = await iterator[Symbol.asyncIterator]().next();
-      assert.ok(!first.done && first.value.kind === 'nodes' && first.value.nodes.length === 0);
+      await using reader = read(consul({ address: agent.address }), 'r1.Greeter');
+      assert.deepEqual(await reader.next(), { kind: 'nodes', nodes: [] });
     },
   );
 
