@@ -3,8 +3,7 @@ import type { Registration } from '../plugin.js';
 import type { ConsulClient } from './client.js';
 import { ENTRY_FLAGS } from './entry.js';
 import type { Kv } from './kv.js';
-import { removalMs } from './registration.js';
-import { removeKeys } from './removal.js';
+import { removalMs, removeKeys } from './removal.js';
 import { untilVisible } from './visible.js';
 
 export type KeysToWrite = {

@@ -7,12 +7,11 @@ import { type ConsulClient, isUnreachable } from './client.js';
 import { heldKeys } from './held-keys.js';
 import { createKeeper } from './keeper.js';
 import type { Kv } from './kv.js';
-import { removeKeys } from './removal.js';
+import { removalMs, removeKeys } from './removal.js';
 import { sessionsOf } from './session.js';
 import { untilVisible } from './visible.js';
 
 const RETRY_MS = 200;
-const MAX_DEREGISTER_MS = 5_000;
 
 export type EntriesToRegister = {
   keys: readonly string[];
@@ -24,9 +23,6 @@ export type EntriesToRegister = {
   startUnregistered: boolean;
   logger: Logger;
 };
-
-/** How long deregistering may take when Consul does not answer. */
-export const removalMs = (timeoutMs: number): number => Math.min(timeoutMs, MAX_DEREGISTER_MS);
 
 /**
  * Takes the keys with a session and resolves when a read shows them; then keeps them up until disposed. If that cannot

@@ -4,6 +4,10 @@ import { systemClock } from './changes.js';
 import type { Kv, SendingOptions } from './kv.js';
 
 const RETRY_MS = 200;
+const MAX_REMOVAL_MS = 5_000;
+
+/** How long deregistering may take when Consul does not answer. */
+export const removalMs = (timeoutMs: number): number => Math.min(timeoutMs, MAX_REMOVAL_MS);
 
 /**
  * Deletes each key by its own name, never a folder, and tries again until the deadline. Does not reject: a server that

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type KvOptions, consul } from '../../plugin/consul/consul.js';
+import { type Logger, silentLogger } from '../../rpc/log.js';
 import type { ConsulAgent } from './agent.js';
 
 /** An entry as Consul tells of it. */
@@ -91,3 +93,23 @@ export async function registeredProcess(
   await once(child, 'message');
   return child;
 }
+
+export const ADDRESS = '127.0.0.1:8000';
+/** The shortest there is: what Consul deletes it deletes after two of these. */
+export const TTL_MS = 1_000;
+
+/** A server at `ADDRESS` with an agent to itself, and a TTL that tests can wait for. */
+export const register = (
+  agent: { readonly address: string },
+  services: string | readonly string[],
+  options: KvOptions = {},
+  logger: Logger = silentLogger,
+) =>
+  consul({ address: agent.address, ttlMs: TTL_MS, timeoutMs: 5_000, ...options }).init({
+    address: ADDRESS,
+    services: [services].flat(),
+    logger,
+  });
+
+/** Twice the TTL and a bit, in which what is not renewed has gone. */
+export const expiry = () => sleep(2 * TTL_MS + 500);

@@ -1,34 +1,25 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { consul, type KvOptions } from '../../plugin/consul/consul.js';
-import { type Logger, silentLogger } from '../../rpc/log.js';
+import { consul } from '../../plugin/consul/consul.js';
 import { Status } from '../../rpc/status.js';
 import { type ConsulAgent, startConsul } from '../consul/agent.js';
-import { entryOf, holdKey, registeredProcess, sessionsAt, until } from '../consul/registered.js';
+import {
+  ADDRESS,
+  entryOf,
+  expiry,
+  holdKey,
+  register,
+  registeredProcess,
+  sessionsAt,
+  TTL_MS,
+  until,
+} from '../consul/registered.js';
+import { read } from '../contract/reader.js';
 import { recordingLogger } from './log.js';
 
 const TIME_LIMIT = { timeout: 60_000 };
-const ADDRESS = '127.0.0.1:8000';
-/** The shortest there is: what Consul deletes it deletes after two of these. */
-const TTL_MS = 1_000;
-
-const register = (
-  agent: { address: string },
-  services: string | readonly string[],
-  options: KvOptions = {},
-  logger: Logger = silentLogger,
-) =>
-  consul({ address: agent.address, ttlMs: TTL_MS, timeoutMs: 5_000, ...options }).init({
-    address: ADDRESS,
-    services: [services].flat(),
-    logger,
-  });
-
-/** Twice the TTL and a bit, in which what is not renewed has gone. */
-const expiry = () => sleep(2 * TTL_MS + 500);
 
 describe('with one agent', () => {
   let agent: ConsulAgent;
@@ -43,9 +34,8 @@ describe('with one agent', () => {
     async () => {
       await using _entry = await register(agent, 'r1.Greeter2');
       assert.equal((await entryOf(agent, `r1.Greeter2/${ADDRESS}`))?.value, ADDRESS);
-      const iterator = consul({ address: agent.address }).watch('r1.Greeter', AbortSignal.timeout(30_000));
-      const first = await iterator[Symbol.asyncIterator]().next();
-      assert.ok(!first.done && first.value.kind === 'nodes' && first.value.nodes.length === 0);
+      await using reader = read(consul({ address: agent.address }), 'r1.Greeter');
+      assert.deepEqual(await reader.next(), { kind: 'nodes', nodes: [] });
     },
   );
 
@@ -295,128 +285,3 @@ describe('with one agent', () => {
     }
   });
 });
-
-test(
-  'F17: a registration is renewed while the agent takes no more connections from the host',
-  TIME_LIMIT,
-  async () => {
-    await using agent = await startConsul({ config: 'limits { http_max_conns_per_client = 40 }' });
-    const key = `f17.Greeter/${ADDRESS}`;
-    await using _entry = await register(agent, ['f17.Greeter', 'f17.Other']);
-    const before = await entryOf(agent, key);
-    const [host, port] = agent.address.split(':');
-    const sockets = Array.from({ length: 80 }, () => connect(Number(port), host).on('error', () => {}));
-    // The agent cuts those that are too many: then it is full.
-    await Promise.race(sockets.map((socket) => once(socket.resume(), 'close')));
-    await expiry();
-    for (const socket of sockets) socket.destroy();
-    const now = await until(
-      () => entryOf(agent, key),
-      () => true,
-    );
-    assert.deepEqual(now, before);
-  },
-);
-
-test(
-  'F1: an agent that is killed and comes back with its data finds the entry and the session as they were',
-  TIME_LIMIT,
-  async () => {
-    await using agent = await startConsul();
-    const key = `Greeter/${ADDRESS}`;
-    const logger = recordingLogger();
-    await using _entry = await register(agent, 'Greeter', { ttlMs: 5_000 }, logger);
-    const before = await entryOf(agent, key);
-    await agent.kill('SIGKILL');
-    await until(
-      () => logger.lines.length,
-      (lines) => lines > 0,
-    );
-    await sleep(1_500); // Several tries more.
-    await agent.restart();
-    assert.deepEqual(await entryOf(agent, key), before);
-    await sleep(5_000);
-    assert.deepEqual(await entryOf(agent, key), before);
-    assert.deepEqual(
-      logger.lines.map(({ message }) => message),
-      ['could not keep up the entries in Consul: they go away if that goes on'],
-    );
-  },
-);
-
-test('R5, F3: an agent that has lost its data gets the entry again', TIME_LIMIT, async () => {
-  await using agent = await startConsul();
-  const key = `Greeter/${ADDRESS}`;
-  await using _entry = await register(agent, 'Greeter', { ttlMs: 10_000 });
-  const before = await entryOf(agent, key);
-  await agent.restart({ wipe: true });
-  const back = await until(
-    () => entryOf(agent, key),
-    (entry) => entry !== undefined,
-  );
-  assert.notEqual(back?.session, before?.session);
-});
-
-test('F4: an agent that hung until all sessions had expired gets the entry again', TIME_LIMIT, async () => {
-  await using agent = await startConsul();
-  const key = `Greeter/${ADDRESS}`;
-  await using _entry = await register(agent, 'Greeter');
-  await agent.kill('SIGSTOP');
-  await sleep(4 * TTL_MS);
-  await agent.kill('SIGCONT');
-  await sleep(500); // In which it expires what is due.
-  const back = await until(
-    () => entryOf(agent, key),
-    (entry) => entry !== undefined,
-  );
-  await expiry();
-  assert.equal((await entryOf(agent, key))?.session, back?.session);
-});
-
-test('F16: a token that is revoked and comes back gets the entry again', TIME_LIMIT, async () => {
-  const master = '6d0f1e0a-53f1-4c39-8a43-75c2e5f1d0aa';
-  await using agent = await startConsul({
-    token: master,
-    config: `acl { enabled = true default_policy = "deny" tokens { master = "${master}" agent = "${master}" } }`,
-  });
-  const rules = 'key_prefix "" { policy = "write" } session_prefix "" { policy = "write" }';
-  await agent.request('PUT', '/acl/policy', JSON.stringify({ Name: 'test', Rules: rules }));
-  const token = { SecretID: '11111111-53f1-4c39-8a43-75c2e5f1d0bb', Policies: [{ Name: 'test' }] };
-  const make = async () =>
-    ((await agent.request('PUT', '/acl/token', JSON.stringify(token))) as { AccessorID: string }).AccessorID;
-  const accessor = await make();
-  const key = `Greeter/${ADDRESS}`;
-  const logger = recordingLogger();
-  await using _entry = await register(agent, 'Greeter', { token: token.SecretID }, logger);
-  await agent.request('DELETE', `/acl/token/${accessor}`);
-  await until(
-    () => entryOf(agent, key),
-    (entry) => entry === undefined,
-  );
-  await make();
-  await until(
-    () => entryOf(agent, key),
-    (entry) => entry !== undefined,
-  );
-  assert.match(String(logger.lines[0]?.fields.reason), /session_prefix "" \{ policy = "write" \}/);
-  for (const line of logger.lines) assert.ok(!JSON.stringify(line).includes(token.SecretID));
-});
-
-test(
-  'F25: a server that stops while Consul is down stops, and its entry goes by itself',
-  TIME_LIMIT,
-  async () => {
-    await using agent = await startConsul();
-    const key = `Greeter/${ADDRESS}`;
-    const logger = recordingLogger();
-    const entry = await register(agent, 'Greeter', { timeoutMs: 500 }, logger);
-    await agent.kill('SIGKILL');
-    await entry[Symbol.asyncDispose]();
-    assert.match(logger.lines.at(-1)!.message, /it goes away by itself/);
-    await agent.restart();
-    await until(
-      () => entryOf(agent, key),
-      (found) => found === undefined,
-    );
-  },
-);

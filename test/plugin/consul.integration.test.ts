@@ -41,7 +41,7 @@ describe('with one agent', () => {
   });
 
   test(
-    'a registered server is a key and value that gorpc reads, with its flags to the last digit',
+    'R7: a registered server is a key and value that gorpc reads, with its flags to the last digit',
     TIME_LIMIT,
     async () => {
       await using _entry = await register(agent, '127.0.0.1:8000', 'flags.Greeter');
@@ -279,7 +279,7 @@ test('making the plugin asks nothing, and bad options are refused when it is mad
     assert.throws(() => consul({ nodeChecks }), RangeError);
 });
 
-test('a bad service name sends no request', TIME_LIMIT, async () => {
+test('R1: a bad service name sends no request', TIME_LIMIT, async () => {
   await using fake = await startFakeConsul(() => assert.fail('no request'));
   const plugin = consul({ address: fake.address });
   for (const service of ['../agent/leave', '..', '%2e%2e', '', 'a//b']) {
@@ -296,7 +296,7 @@ test('a bad service name sends no request', TIME_LIMIT, async () => {
   assert.equal(fake.exchanges.length, 0);
 });
 
-test('no key is ever deleted by its folder', TIME_LIMIT, async () => {
+test('R1: no key is ever deleted by its folder', TIME_LIMIT, async () => {
   await using fake = await startFakeConsul(({ method, list, send, session }) => {
     if (session()) return;
     if (method === 'GET') list({ 'Greeter/127.0.0.1:1': '127.0.0.1:1' }, '1');
