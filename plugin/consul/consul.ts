@@ -12,6 +12,8 @@ import { kvOf } from './kv.js';
 import { register } from './registration.js';
 import { sharedChanges } from './shared-changes.js';
 
+export * as watch from './watch/watch.js';
+
 export type ConsulOptions = ConsulConnection & {
   /**
    * Stands before the service in every key: with `'services/'` a server is `services/helloworld.Greeter/host:port`.
