@@ -57,7 +57,7 @@ const event = (number: number, LTime = number) => ({
 /** Runs a plan until it has been told so many results; what it was told, and asked. */
 async function run(params: watch.WatchParams, results: number, ...script: readonly Reply[]) {
   await using fake = await startScript(...script);
-  const plan = parse(params as Readonly<Record<string, unknown>>, { logger: silentLogger });
+  const plan = parse(params, { logger: silentLogger });
   const told: { index: bigint | string; result: unknown }[] = [];
   const failures: RpcError[] = [];
   plan.onFailure = (error) => failures.push(error);
