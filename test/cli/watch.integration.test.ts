@@ -208,29 +208,33 @@ describe('W16 lictor watch, beside consul watch', () => {
     assert.match(stderr, /cannot be given together/);
   });
 
-  test('an agent that goes away is told once, and waited for', TIME_LIMIT, async () => {
-    await using own = await startConsul();
-    await own.put('a', '1');
-    const child = spawn(
-      process.execPath,
-      [main, 'watch', '--type=key', '--key=a', `--http-addr=${own.address}`, 'cat'],
-      {
-        env,
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
-    await line(child, /"Value":"MQ=="/);
-    const told = once(child.stderr!, 'data');
-    await own.kill('SIGKILL');
-    assert.match(String(await told), /^lictor: consul at .*; trying again\n$/);
-    await own.restart({ wipe: true });
-    const changed = line(child, /"Value":"Mg=="/);
-    await own.put('a', '2');
-    await changed;
-    child.kill('SIGTERM');
-    const [status] = await once(child, 'close');
-    assert.equal(status, 0);
-  });
+  test(
+    'W5 W9 an agent that goes away, and comes back without its data, is told once and waited for',
+    TIME_LIMIT,
+    async () => {
+      await using own = await startConsul();
+      await own.put('a', '1');
+      const child = spawn(
+        process.execPath,
+        [main, 'watch', '--type=key', '--key=a', `--http-addr=${own.address}`, 'cat'],
+        {
+          env,
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      );
+      await line(child, /"Value":"MQ=="/);
+      const told = once(child.stderr!, 'data');
+      await own.kill('SIGKILL');
+      assert.match(String(await told), /^lictor: consul at .*; trying again\n$/);
+      await own.restart({ wipe: true });
+      const changed = line(child, /"Value":"Mg=="/);
+      await own.put('a', '2');
+      await changed;
+      child.kill('SIGTERM');
+      const [status] = await once(child, 'close');
+      assert.equal(status, 0);
+    },
+  );
 });
 
 /** Resolves with what matched, once the output from now on does. */

@@ -323,6 +323,18 @@ test(
   },
 );
 
+test('a refusal names the permission that is missing, never the token', TIME_LIMIT, async () => {
+  const { failures } = await run(
+    { type: 'key', key: 'a/b', token: 's3cr3t' },
+    1,
+    ({ send }) => send(403, 'Permission denied: s3cr3t', { 'content-type': 'text/plain' }),
+    json([pair('a/b', '1')], '5'),
+  );
+  assert.equal(failures[0]?.code, Status.PERMISSION_DENIED);
+  assert.match(failures[0].details, /it needs key "a\/b" \{ policy = "read" \}/);
+  assert.doesNotMatch(inspect(failures[0], { depth: 9, showHidden: true }), /s3cr3t/);
+});
+
 test('an empty answer without a cluster leader is not believed', TIME_LIMIT, async () => {
   const { results, failures } = await run(
     { type: 'services', stale: true },
