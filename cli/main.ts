@@ -5,12 +5,16 @@ import { RpcError } from '../rpc/error.js';
 import { type GenerateOptions, generate } from './generate.js';
 import { registerNodes } from './nodes.js';
 import { addPrune } from './prune.js';
+import { registerWatch } from './watch.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-const program = new Command('lictor').description('Tools of the RPC framework Lictor').version(version);
+const program = new Command('lictor')
+  .description('Tools of the RPC framework Lictor')
+  .version(version)
+  .enablePositionalOptions();
 
 program
   .command('generate')
@@ -24,6 +28,7 @@ program
 
 registerNodes(program);
 addPrune(program);
+registerWatch(program);
 
 try {
   await program.parseAsync();

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type KvOptions, consul } from '../../plugin/consul/consul.js';
+import { consul, type KvOptions } from '../../plugin/consul/consul.js';
 import { type Logger, silentLogger } from '../../rpc/log.js';
 import type { ConsulAgent } from './agent.js';
 
