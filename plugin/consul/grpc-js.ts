@@ -26,7 +26,8 @@ type Uri = experimental.GrpcUri;
  * @param options those of `consul()`; what the target says goes before them
  */
 export function registerConsulResolver(options: ConsulResolverOptions = {}): void {
-  consul(options); // Bad options are told here, and not by the first call.
+  const { emptyListPolicy = 'grace', emptyListGraceMs = 60_000, ...own } = options;
+  consul(own); // Bad options are told here, and not by the first call.
   experimental.registerResolver(
     'consul',
     class {
@@ -46,15 +47,15 @@ export function registerConsulResolver(options: ConsulResolverOptions = {}): voi
         if (this.#watch) return;
         const { service, address, datacenter, tags } = this.#target;
         const resolver = consul({
-          ...options,
+          ...own,
           ...(address === undefined ? {} : { address }),
           ...(datacenter === undefined ? {} : { datacenter }),
         });
         const watch = new SharedWatch(service, {
           resolver,
           logger: options.logger ?? stderrLogger,
-          emptyListPolicy: options.emptyListPolicy ?? 'grace',
-          emptyListGraceMs: options.emptyListGraceMs ?? 60_000,
+          emptyListPolicy,
+          emptyListGraceMs,
           link: () => 'up', // gRPC itself makes no calls to nodes that it cannot reach.
           onNodes: (nodes) => {
             const usable = endpoints(nodes, tags);

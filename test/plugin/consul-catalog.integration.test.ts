@@ -128,9 +128,9 @@ describe('with one agent', () => {
     TIME_LIMIT,
     async () => {
       await foreign(agent, { ID: 'r11-a', Name: 'addresses.Greeter', Port: 1 });
-      await foreign(agent, { ID: 'r11-b', Name: 'addresses.Greeter', Port: 2, Address: 'fe80::2' });
+      await foreign(agent, { ID: 'r11-b', Name: 'addresses.Greeter', Port: 2, Address: '2001:db8::2' });
       await using reader = read(catalog(agent), 'addresses.Greeter');
-      await reader.untilAddresses('127.0.0.1:1', '[fe80::2]:2');
+      await reader.untilAddresses('127.0.0.1:1', '[2001:db8::2]:2');
     },
   );
 

@@ -150,6 +150,16 @@ describe('a plain grpc-js client with a consul: target', () => {
     assert.equal(seen.size, 1);
   });
 
+  test("takes nodes from Consul's catalog too", TIME_LIMIT, async () => {
+    register({ address: agent.address, mode: 'catalog' });
+    await using a = await serve();
+    const [Address, port] = a.address.split(':');
+    const body = { Name: 'catalog.Echo', Address, Port: Number(port), Tags: ['x'] };
+    await agent.request('PUT', '/agent/service/register', JSON.stringify(body)).catch(() => {}); // No JSON comes back.
+    using client = connect('consul:///catalog.Echo?tag=x&passing=1');
+    await client.until(a.address);
+  });
+
   test(
     'F7: keeps nodes that are all gone from the list at once, unless told otherwise',
     TIME_LIMIT,
