@@ -1,5 +1,6 @@
 // For those who call and answer.
 export { Client, type ClientOptions, type ServiceOptions } from './client/client.js';
+export type { ClientSettings } from './client/settings.js';
 export { fromGrpcDefinition, type GrpcDefinition, isGrpcDefinition } from './codec/grpc-definition.js';
 // For generated code.
 export type { Init } from './codec/init.js';
@@ -62,9 +63,11 @@ export { random } from './selector/balancer/random.js';
 export { roundRobin } from './selector/balancer/round-robin.js';
 export { weightedRoundRobin } from './selector/balancer/weighted-round-robin.js';
 export type { Balancer, Pick, PickContext } from './selector/balancer.js';
+export type { EmptyListPolicy } from './selector/list-guard.js';
 export type { LiveNode } from './selector/live-node.js';
 export { createNode, type Node, type NodeInit } from './selector/node.js';
 export type { Resolution, Resolver } from './selector/resolver.js';
+export type { WatchState } from './selector/shared-watch.js';
 export { Server, type ServerOptions } from './server/server.js';
 export { memory } from './transport/memory/engine.js';
 export type { EngineName } from './transport/named.js';

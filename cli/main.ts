@@ -3,12 +3,18 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { RpcError } from '../rpc/error.js';
 import { type GenerateOptions, generate } from './generate.js';
+import { registerNodes } from './nodes.js';
+import { addPrune } from './prune.js';
+import { registerWatch } from './watch.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-const program = new Command('lictor').description('Tools of the RPC framework Lictor').version(version);
+const program = new Command('lictor')
+  .description('Tools of the RPC framework Lictor')
+  .version(version)
+  .enablePositionalOptions();
 
 program
   .command('generate')
@@ -20,8 +26,12 @@ program
     for (const path of generate(files, options)) console.log(path);
   });
 
+registerNodes(program);
+addPrune(program);
+registerWatch(program);
+
 try {
-  program.parse();
+  await program.parseAsync();
 } catch (error) {
   // What is wrong with a .proto or a folder is for its author; a stack trace would only be for ours.
   if (!(error instanceof RpcError)) throw error;

@@ -11,7 +11,6 @@ import type { TracingPlugin } from '../plugin/plugin.js';
 import { parseAddress } from '../rpc/address.js';
 import type { CallOptions } from '../rpc/call.js';
 import type { CompressionName } from '../rpc/compression.js';
-import { deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
 import { checkLimit, MAX_TIMER_MS } from '../rpc/limit.js';
@@ -21,8 +20,10 @@ import type { ServiceClient } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { type BalancerName, balancerNamed } from '../selector/balancer/named.js';
 import type { Balancer } from '../selector/balancer.js';
+import { type EmptyListPolicy, emptyListPolicies } from '../selector/list-guard.js';
 import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
+import type { WatchState } from '../selector/shared-watch.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
 import { type ClientTls, checkTls } from '../transport/tls.js';
 import type { Engine } from '../transport/transport.js';
@@ -31,6 +32,7 @@ import type { BoundMethod } from './bound-method.js';
 import { Connections } from './connections.js';
 import { Invoker } from './invoke.js';
 import { Routing } from './routing.js';
+import { type AllSettings, type ClientSettings, checkSettings } from './settings.js';
 
 export type ClientOptions = {
   /** Where nodes come from: `consul(...)`, `local()`, `fixed([...])`. */
@@ -54,6 +56,14 @@ export type ClientOptions = {
   maxMessageBytes?: number | undefined;
   /** How long calls in flight may still take when the client closes, or their node has left. @default 10,000 */
   graceMs?: number | undefined;
+  /**
+   * What to do when the registry's list is empty, or has lost more than half of its nodes within ten seconds, which
+   * mostly is the registry's loss and not the servers'. New nodes, single losses and drained nodes count at once.
+   * @default 'grace'
+   */
+  emptyListPolicy?: EmptyListPolicy | undefined;
+  /** How long connected nodes that were lost so are still used, with the policy 'grace'. @default 60,000 */
+  emptyListGraceMs?: number | undefined;
   /** @default one line of JSON per event on stderr */
   logger?: Logger | undefined;
 };
@@ -72,28 +82,45 @@ export class Client implements AsyncDisposable {
   readonly #routing: Routing;
   readonly #invoker: Invoker;
   readonly #byPath = new Map<string, BoundMethod>();
+  /** What the client was made with. */
+  readonly #made: AllSettings;
+  #balancer: BalancerName | Balancer;
   #closing: Promise<void> | undefined;
 
   constructor(options: ClientOptions = {}) {
     const engine = engineNamed(options.transport ?? 'h2');
     const logger = options.logger ?? stderrLogger;
     if (options.target !== undefined) parseAddress(options.target);
-    deadlineIn(options.timeoutMs ?? 0);
     checkLimit('graceMs', options.graceMs, 0);
-    checkLimit('maxMessageBytes', options.maxMessageBytes, 1);
+    checkLimit('emptyListGraceMs', options.emptyListGraceMs, 0);
     compressionNamed(options.compression ?? 'identity');
     checkParts(options);
-    const balancer = balancerNamed(options.balancer ?? 'roundRobin');
+    const emptyListPolicy = checkPolicy(options.emptyListPolicy);
+    const timeoutMs = options.timeoutMs ?? 10_000;
+    const nameOrBalancer = options.balancer ?? 'roundRobin';
+    const maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
+    this.#made = { timeoutMs, balancer: nameOrBalancer, maxMessageBytes };
+    checkSettings(this.#made);
+    this.#balancer = nameOrBalancer;
+    const balancer = balancerNamed(nameOrBalancer);
     const { resolver, tls } = options;
     checkTls(tls);
     this.#selector =
       resolver &&
-      new Selector({ resolver, balancer, logger, onGone: (address) => this.#connections.drop(address) });
+      new Selector({
+        resolver,
+        balancer,
+        logger,
+        emptyListPolicy,
+        emptyListGraceMs: options.emptyListGraceMs ?? 60_000,
+        isOpen: (address) => this.#connections.has(address),
+        onGone: (address) => this.#connections.drop(address),
+      });
     this.#connections = new Connections(
       engine,
       {
         tls,
-        maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
+        maxMessageBytes,
         compression: options.compression ?? 'identity',
       },
       Math.min(options.graceMs ?? 10_000, MAX_TIMER_MS),
@@ -105,7 +132,7 @@ export class Client implements AsyncDisposable {
     this.#invoker = new Invoker({
       routing: this.#routing,
       interceptors: [...plugins.map((plugin) => plugin.interceptor), ...(options.interceptors ?? [])],
-      timeoutMs: options.timeoutMs ?? 10_000,
+      timeoutMs,
     });
   }
 
@@ -145,6 +172,34 @@ export class Client implements AsyncDisposable {
     });
   }
 
+  /**
+   * What the client knows of where a service is: `pending` before its first call.
+   * @param service the full name: `helloworld.Greeter`
+   * @throws RpcError FAILED_PRECONDITION for a client without a resolver
+   */
+  watchState(service: string): WatchState {
+    if (this.#selector) return this.#selector.state(service);
+    throw new RpcError(Status.FAILED_PRECONDITION, 'the client has no resolver, so there is no watch', {
+      maybeExecuted: false,
+    });
+  }
+
+  /**
+   * Changes settings while the client runs; the next call has them. They are a whole: what is left out is as the client
+   * was made. Another `maxMessageBytes` opens new connections, and calls in flight on the old ones have `graceMs`.
+   * @throws RangeError or TypeError for a setting that is refused or unknown; nothing has changed then
+   */
+  configure(settings: ClientSettings): void {
+    checkSettings(settings);
+    const { timeoutMs, balancer, maxMessageBytes } = this.#made;
+    this.#invoker.timeoutMs = settings.timeoutMs ?? timeoutMs;
+    this.#connections.maxMessageBytes = settings.maxMessageBytes ?? maxMessageBytes;
+    const wanted = settings.balancer ?? balancer;
+    if (wanted === this.#balancer) return; // It keeps its position.
+    this.#balancer = wanted;
+    this.#selector?.setBalancer(balancerNamed(wanted));
+  }
+
   /** Ends the watches, gives calls in flight `graceMs`, then closes the connections. Harmless twice. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -182,6 +237,12 @@ export class Client implements AsyncDisposable {
     if (this.#byPath.size < MAX_PATHS) this.#byPath.set(path, bound);
     return bound;
   }
+}
+
+function checkPolicy(policy: EmptyListPolicy = 'grace'): EmptyListPolicy {
+  if (emptyListPolicies.includes(policy)) return policy;
+  const known = emptyListPolicies.join(', ');
+  throw new TypeError(`emptyListPolicy: one of ${known}, got ${JSON.stringify(policy)}`);
 }
 
 /** What the compiler refuses, and a program without types would learn only from its first call. */

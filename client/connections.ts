@@ -3,7 +3,7 @@ import type { Connection, ConnectOptions, Engine } from '../transport/transport.
 /** One connection per address: opened on first use, shared by calls, closed when the node is gone. */
 export class Connections {
   readonly #engine: Engine;
-  readonly #options: Omit<ConnectOptions, 'address' | 'onReachable'>;
+  #options: Omit<ConnectOptions, 'address' | 'onReachable'>;
   readonly #onReachable: (address: string, reachable: boolean) => void;
   readonly #open = new Map<string, Connection>();
   readonly #leaving = new Set<Promise<void>>();
@@ -25,6 +25,10 @@ export class Connections {
     return this.#open.get(address) ?? this.#connect(address);
   }
 
+  has(address: string): boolean {
+    return this.#open.has(address);
+  }
+
   /** Its calls in flight end in their own time; what comes later opens a new connection. */
   drop(address: string): void {
     const connection = this.#open.get(address);
@@ -32,6 +36,21 @@ export class Connections {
     this.#open.delete(address);
     const left = connection.close(this.#graceMs).finally(() => this.#leaving.delete(left));
     this.#leaving.add(left);
+  }
+
+  get maxMessageBytes(): number {
+    return this.#options.maxMessageBytes;
+  }
+
+  /** A connection has the limit it was opened with; so those that are open are left for new ones. */
+  set maxMessageBytes(bytes: number) {
+    if (bytes === this.#options.maxMessageBytes) return;
+    this.#options = { ...this.#options, maxMessageBytes: bytes };
+    for (const address of [...this.#open.keys()]) {
+      this.drop(address);
+      // It will not say any more that its node is back; whether it is, the next connection finds out.
+      this.#onReachable(address, true);
+    }
   }
 
   async close(): Promise<void> {

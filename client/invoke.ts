@@ -21,7 +21,7 @@ setMaxListeners(0, NEVER);
 export type InvokerOptions = {
   readonly routing: Routing;
   readonly interceptors: readonly Interceptor[];
-  /** For unary calls that say none. */
+  /** As of `Invoker.timeoutMs`. */
   readonly timeoutMs: number;
 };
 
@@ -29,13 +29,14 @@ export type InvokerOptions = {
 export class Invoker {
   readonly #routing: Routing;
   readonly #interceptors: readonly Interceptor[];
-  readonly #timeoutMs: number;
   readonly #chains = new WeakMap<BoundMethod, Next>();
+  /** For unary calls that say none; may be set at any time, and counts from the next call on. */
+  timeoutMs: number;
 
   constructor(options: InvokerOptions) {
     this.#routing = options.routing;
     this.#interceptors = options.interceptors;
-    this.#timeoutMs = options.timeoutMs;
+    this.timeoutMs = options.timeoutMs;
   }
 
   /** What the user's method returns: a promise, or an AsyncIterable, by the method's kind. */
@@ -52,7 +53,7 @@ export class Invoker {
       const call = {
         request,
         metadata: ownMetadata(options),
-        deadline: deadlineIn(options.timeoutMs ?? this.#timeoutMs),
+        deadline: deadlineIn(options.timeoutMs ?? this.timeoutMs),
         signal: options.signal,
       };
       new UnaryInvocation(this.#routing, method, call, options, false, (error, reply) => {
@@ -112,7 +113,7 @@ export class Invoker {
       service: method.service,
       method: method.wire.method,
       metadata,
-      deadline: kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.#timeoutMs) : streamDeadline(options),
+      deadline: kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.timeoutMs) : streamDeadline(options),
       signal,
       message,
       options,

@@ -1,6 +1,8 @@
 export type TestChoice = {
   /** Leaves out the tests that need outside programs, `*.integration.test.js`. */
   readonly unit: boolean;
+  /** Takes those that need minutes, `*.faults.test.js`, which are left out otherwise. */
+  readonly faults: boolean;
   /** Parts of paths, of the source or the compiled file; a test is taken when it has one of them. None takes all. */
   readonly filters: readonly string[];
 };
@@ -10,16 +12,25 @@ export type TestChoice = {
  * @throws RangeError for an unknown option
  */
 export function readArguments(args: readonly string[]): TestChoice {
-  const option = args.find((arg) => arg.startsWith('-') && arg !== '--unit');
+  const known = ['--unit', '--faults'];
+  const option = args.find((arg) => arg.startsWith('-') && !known.includes(arg));
   if (option !== undefined)
-    throw new RangeError(`option ${option}: only --unit is known, and parts of file names`);
-  return { unit: args.includes('--unit'), filters: args.filter((arg) => arg !== '--unit') };
+    throw new RangeError(`option ${option}: ${known.join(' and ')} are known, and parts of file names`);
+  return {
+    unit: args.includes('--unit'),
+    faults: args.includes('--faults'),
+    filters: args.filter((arg) => !known.includes(arg)),
+  };
 }
 
 /** The compiled tests to run, sorted. `paths` are of files under dist, with forward slashes. */
-export function chooseTests(paths: readonly string[], { unit, filters }: TestChoice): readonly string[] {
+export function chooseTests(
+  paths: readonly string[],
+  { unit, faults, filters }: TestChoice,
+): readonly string[] {
   return paths
     .filter((path) => path.endsWith('.test.js'))
+    .filter((path) => faults === path.endsWith('.faults.test.js'))
     .filter((path) => !unit || !path.endsWith('.integration.test.js'))
     .filter(
       (path) => filters.length === 0 || filters.some((part) => path.includes(part.replace(/\.ts$/, '.js'))),

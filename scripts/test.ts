@@ -5,7 +5,7 @@ import { join, sep } from 'node:path';
 import { root } from './root.js';
 import { chooseTests, readArguments, type TestChoice } from './test-files.js';
 
-// Runs the compiled tests: `node dist/scripts/test.js [--unit] [part of a file name ...]`.
+// Runs the compiled tests: `node dist/scripts/test.js [--unit | --faults] [part of a file name ...]`.
 // LICTOR_NODE names another node binary to run them with.
 
 const tests = join('dist', 'test');
@@ -20,7 +20,7 @@ function run(choice: TestChoice): void {
   if (files.length === 0) {
     const wanted = choice.filters.length > 0 ? ` with ${choice.filters.join(' or ')} in its name` : '';
     console.error(
-      `no${choice.unit ? ' unit' : ''} test file${wanted} under ${tests}; has 'npm run build' run?`,
+      `no${choice.unit ? ' unit' : choice.faults ? ' faults' : ''} test file${wanted} under ${tests}; has 'npm run build' run?`,
     );
     process.exitCode = 1;
     return;

@@ -3,6 +3,7 @@ import { remainingMs } from '../rpc/deadline.js';
 import type { Logger } from '../rpc/log.js';
 import { checkServiceName } from '../rpc/name.js';
 import type { Balancer, PickContext } from './balancer.js';
+import type { EmptyListPolicy, Link } from './list-guard.js';
 import type { LiveNode } from './live-node.js';
 import { NodeLoad } from './load.js';
 import type { Resolver } from './resolver.js';
@@ -13,6 +14,10 @@ export type SelectorOptions = {
   readonly resolver: Resolver;
   readonly balancer: Balancer;
   readonly logger: Logger;
+  readonly emptyListPolicy: EmptyListPolicy;
+  readonly emptyListGraceMs: number;
+  /** Whether there is a connection to an address, be it up or down. */
+  readonly isOpen: (address: string) => boolean;
   /** Told when no service lists an address any more. */
   readonly onGone: (address: string) => void;
 };
@@ -20,11 +25,19 @@ export type SelectorOptions = {
 /** Joins resolver and balancer: from a service's name to the node for one call. */
 export class Selector {
   readonly #options: SelectorOptions;
+  #balancer: Balancer;
   readonly #services = new Map<string, ServiceSelector>();
   readonly #loads = new Map<string, NodeLoad>();
 
   constructor(options: SelectorOptions) {
     this.#options = options;
+    this.#balancer = options.balancer;
+  }
+
+  /** Picks with another balancer from now on. */
+  setBalancer(balancer: Balancer): void {
+    this.#balancer = balancer;
+    for (const { nodes } of this.#services.values()) nodes.setBalancer(balancer);
   }
 
   /**
@@ -34,18 +47,16 @@ export class Selector {
   service(name: string): ServiceSelector {
     const known = this.#services.get(name);
     if (known) return known;
-    const { resolver, balancer, logger } = this.#options;
-    const nodes = new ServiceNodes(balancer, (address) => this.#loadOf(address));
-    const watch = new SharedWatch(
-      resolver,
-      checkServiceName(name),
-      (listed) => {
+    const nodes = new ServiceNodes(this.#balancer, (address) => this.#loadOf(address));
+    const watch = new SharedWatch(checkServiceName(name), {
+      ...this.#options,
+      link: (address) => this.#linkTo(address),
+      onNodes: (listed) => {
         const before = [...nodes.addresses];
         nodes.replace(listed);
         for (const address of before) this.#forgetIfGone(address);
       },
-      logger,
-    );
+    });
     const service = new ServiceSelector(watch, nodes);
     this.#services.set(name, service);
     return service;
@@ -56,7 +67,15 @@ export class Selector {
     const load = this.#loads.get(address);
     if (!load || load.reachable === reachable) return;
     load.reachable = reachable;
-    for (const { nodes } of this.#services.values()) if (nodes.has(address)) nodes.rebuild();
+    for (const { nodes, watch } of this.#services.values()) {
+      if (nodes.has(address)) nodes.rebuild();
+      if (!reachable) watch.refused(address);
+    }
+  }
+
+  /** What is known of a service; `pending` before its first call. */
+  state(name: string): WatchState {
+    return this.#services.get(name)?.state ?? { kind: 'pending' };
   }
 
   close(): void {
@@ -71,6 +90,11 @@ export class Selector {
       this.#loads.set(address, load);
     }
     return load;
+  }
+
+  #linkTo(address: string): Link {
+    if (!this.#options.isOpen(address)) return 'none';
+    return this.#loads.get(address)?.reachable === false ? 'down' : 'up';
   }
 
   #forgetIfGone(address: string): void {

@@ -26,7 +26,7 @@ export class ListedNode implements LiveNode {
 
 /** The nodes of one service, and the pick among them. */
 export class ServiceNodes {
-  readonly #balancer: Balancer;
+  #balancer: Balancer;
   readonly #loadOf: (address: string) => NodeLoad;
   #byAddress = new Map<string, ListedNode>();
   #pick: Pick | undefined;
@@ -58,6 +58,11 @@ export class ServiceNodes {
       next.set(node.address, known ?? new ListedNode(node, this.#loadOf(node.address)));
     }
     this.#byAddress = next;
+    this.rebuild();
+  }
+
+  setBalancer(balancer: Balancer): void {
+    this.#balancer = balancer;
     this.rebuild();
   }
 

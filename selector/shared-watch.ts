@@ -2,18 +2,34 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
 import { RpcError } from '../rpc/error.js';
+import { MAX_TIMER_MS } from '../rpc/limit.js';
 import type { Logger } from '../rpc/log.js';
 import { Status } from '../rpc/status.js';
+import { type EmptyListPolicy, type Link, ListGuard } from './list-guard.js';
 import type { Node } from './node.js';
+import { Paced } from './paced.js';
 import type { Resolver } from './resolver.js';
 
-/** What is known of a service, to be read at any time. `since` is a wall-clock time in milliseconds. */
+/** What is known of a service, to be read at any time. */
 export type WatchState =
+  /** No answer yet. */
   | { readonly kind: 'pending' }
   | { readonly kind: 'ready' }
+  /** The registry lists no node. */
   | { readonly kind: 'empty' }
+  /** What is used is older than `since` (milliseconds, as of `Date.now()`), and why. */
   | { readonly kind: 'stale'; readonly since: number; readonly error: RpcError }
+  /** The registry has not been reached yet. */
   | { readonly kind: 'failed'; readonly error: RpcError };
+
+export type SharedWatchOptions = {
+  readonly resolver: Resolver;
+  readonly onNodes: (nodes: readonly Node[]) => void;
+  readonly logger: Logger;
+  readonly emptyListPolicy: EmptyListPolicy;
+  readonly emptyListGraceMs: number;
+  readonly link: (address: string) => Link;
+};
 
 const RESTART_MS = 1_000;
 
@@ -21,24 +37,30 @@ const RESTART_MS = 1_000;
 export class SharedWatch {
   readonly service: string;
   readonly #resolver: Resolver;
-  readonly #onNodes: (nodes: readonly Node[]) => void;
+  readonly #updates: Paced<readonly Node[]>;
   readonly #logger: Logger;
+  readonly #guard: ListGuard;
+  readonly #policy: EmptyListPolicy;
   readonly #stop = new AbortController();
   readonly #first: Promise<void>;
   #settle!: () => void;
   #state: WatchState = { kind: 'pending' };
   #last: readonly Node[] | undefined;
+  /** While nodes are used that the registry does not list any more. */
+  #loss: { readonly since: number; readonly error: RpcError } | undefined;
+  #expiry: NodeJS.Timeout | undefined;
 
-  constructor(
-    resolver: Resolver,
-    service: string,
-    onNodes: (nodes: readonly Node[]) => void,
-    logger: Logger,
-  ) {
+  constructor(service: string, options: SharedWatchOptions) {
     this.service = service;
-    this.#resolver = resolver;
-    this.#onNodes = onNodes;
-    this.#logger = logger;
+    this.#resolver = options.resolver;
+    this.#updates = new Paced(options.onNodes);
+    this.#logger = options.logger;
+    this.#policy = options.emptyListPolicy;
+    this.#guard = new ListGuard({
+      policy: options.emptyListPolicy,
+      graceMs: options.emptyListGraceMs,
+      link: options.link,
+    });
     this.#first = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -46,7 +68,14 @@ export class SharedWatch {
   }
 
   get state(): WatchState {
+    if (this.#loss && (this.#state.kind === 'ready' || this.#state.kind === 'empty'))
+      return { kind: 'stale', ...this.#loss };
     return this.#state;
+  }
+
+  /** A connection to the node has failed: it is not kept any longer if the registry does not list it. */
+  refused(address: string): void {
+    if (this.#guard.refused(address)) this.#publish();
   }
 
   /**
@@ -75,7 +104,7 @@ export class SharedWatch {
   /** Why there is no node to call. */
   unavailable(): RpcError {
     const where = this.#resolver.describe(this.service);
-    const state = this.#state;
+    const state = this.state;
     const failure = state.kind === 'failed' || state.kind === 'stale' ? state.error : undefined;
     const text = failure
       ? `${this.service} could not be resolved (${where}): ${failure.details}`
@@ -85,6 +114,8 @@ export class SharedWatch {
 
   close(): void {
     this.#stop.abort();
+    this.#updates.close();
+    clearTimeout(this.#expiry);
     this.#state = { kind: 'failed', error: new RpcError(Status.CANCELLED, 'the client was closed') };
     this.#settle();
   }
@@ -113,10 +144,44 @@ export class SharedWatch {
     if (this.#state.kind === 'stale' || this.#state.kind === 'failed')
       this.#logger.warn('the registry answers again', { service: this.service });
     this.#state = nodes.length > 0 ? { kind: 'ready' } : { kind: 'empty' };
-    // A registry that is back mostly says what it said before; then no connection and no balancer has to know.
-    if (!isDeepStrictEqual(nodes, this.#last)) this.#onNodes(nodes);
-    this.#last = nodes;
+    this.#guard.take(nodes, performance.now());
+    this.#publish();
     this.#settle();
+  }
+
+  #publish(): void {
+    clearTimeout(this.#expiry);
+    this.#tellLoss();
+    const { nodes, due } = this.#guard;
+    if (due < Number.POSITIVE_INFINITY) {
+      const left = Math.max(0, due - performance.now());
+      this.#expiry = setTimeout(
+        () => {
+          this.#guard.expire(performance.now());
+          this.#publish();
+        },
+        Math.min(left + 1, MAX_TIMER_MS),
+      ).unref();
+    }
+    // A registry that is back mostly says what it said before; then no connection and no balancer has to know.
+    if (!isDeepStrictEqual(nodes, this.#last)) this.#updates.put(nodes);
+    this.#last = nodes;
+  }
+
+  /** One line when it begins. */
+  #tellLoss(): void {
+    const { suspects } = this.#guard;
+    if (suspects === 0) {
+      this.#loss = undefined;
+      return;
+    }
+    if (this.#loss) return;
+    const text = 'most nodes are gone from the registry at once; those that still can be reached are used';
+    this.#loss = {
+      since: Date.now(),
+      error: new RpcError(Status.UNAVAILABLE, text, { maybeExecuted: false }),
+    };
+    this.#logger.warn(text, { service: this.service, nodes: suspects, policy: this.#policy });
   }
 
   #failed(error: RpcError): void {

@@ -7,26 +7,37 @@ export interface AgentAddress {
   readonly secure: boolean;
   readonly host: string;
   readonly port: number;
-  /** For messages: `127.0.0.1:8500`, or `https://...` when it is not plain HTTP. */
+  /** Instead of host and port. */
+  readonly socketPath: string | undefined;
+  /** For messages: `127.0.0.1:8500`, or `https://...`, `unix:///...` when it is not plain HTTP over TCP. */
   readonly text: string;
 }
 
 /**
- * Reads `host:port`, `http://host:port` or `https://host:port`; without a port it is 8500, or 8501 for https.
+ * Reads `host:port`, `http://host:port`, `https://host:port` or `unix:///path`; without a port it is 8500, or 8501 for
+ * https.
+ * @param secure whether an address that does not say is https
  * @throws RpcError INVALID_ARGUMENT; the text is not repeated where it might hold a password
  */
-export function parseAgentAddress(text: string): AgentAddress {
+export function parseAgentAddress(text: string, secure = false): AgentAddress {
+  if (/^unix:\/\/./i.test(text)) {
+    const socketPath = text.slice('unix://'.length);
+    // Node cuts off a longer one without a word.
+    if (Buffer.byteLength(socketPath) > 107 || socketPath.includes('\0')) throw refused(text);
+    return { secure: false, host: 'localhost', port: 8500, socketPath, text: `unix://${socketPath}` };
+  }
   const match = /^(?:(https?):\/\/)?([^/?#@]+)\/?$/i.exec(text);
   if (!match) throw refused(text);
-  const secure = match[1]?.toLowerCase() === 'https';
+  const isSecure = match[1] === undefined ? secure : match[1].toLowerCase() === 'https';
   const authority = match[2]!;
-  const address = parse(/:\d+$/.test(authority) ? authority : `${authority}:${secure ? 8501 : 8500}`);
+  const address = parse(/:\d+$/.test(authority) ? authority : `${authority}:${isSecure ? 8501 : 8500}`);
   if (address?.kind !== 'tcp' || address.port === 0) throw refused(text);
   return {
-    secure,
+    secure: isSecure,
     host: address.host,
     port: address.port,
-    text: `${secure ? 'https://' : ''}${formatAddress(address)}`,
+    socketPath: undefined,
+    text: `${isSecure ? 'https://' : ''}${formatAddress(address)}`,
   };
 }
 
@@ -44,9 +55,7 @@ function refused(text: string): RpcError {
     : JSON.stringify(text.slice(0, 128));
   return new RpcError(
     Status.INVALID_ARGUMENT,
-    `address of Consul: wanted host:port or http(s)://host:port, got ${shown}`,
-    {
-      maybeExecuted: false,
-    },
+    `address of Consul: wanted host:port, http(s)://host:port or unix:///path, got ${shown}`,
+    { maybeExecuted: false },
   );
 }

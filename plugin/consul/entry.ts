@@ -5,7 +5,8 @@ import { checkServiceName } from '../../rpc/name.js';
 import { Status } from '../../rpc/status.js';
 import type { Node, NodeInit } from '../../selector/node.js';
 import { createListedNode, fromNodeData, MAX_NODES, toNodeData, uniqueNodes } from '../node-data.js';
-import type { KeyValue } from './listing.js';
+import { type AddressPolicy, addressPolicy } from './address-policy.js';
+import type { KeyValue } from './kv.js';
 
 /**
  * The flags that Consul's Go API sets on keys of its locks and semaphores, and gorpc on its entries. Beyond what a
@@ -95,13 +96,17 @@ function networked(node: Node): Node {
 }
 
 /** Reads listing after listing of one folder. */
-export type EntryReader = (entries: readonly KeyValue[]) => readonly Node[];
+export type EntryReader = (entries: readonly Pick<KeyValue, 'key' | 'value'>[]) => readonly Node[];
 
 /**
  * Skips what is no entry, with one warning for each key and content however often it is listed, since anybody may
  * write under the folder.
  */
-export function entryReader(folder: string, logger: Logger): EntryReader {
+export function entryReader(
+  folder: string,
+  logger: Logger,
+  allowed: AddressPolicy = addressPolicy(undefined),
+): EntryReader {
   let skipped = new Map<string, string>(); // Key to a digest of the value.
   let flooded = false;
   return (entries) => {
@@ -111,7 +116,9 @@ export function entryReader(folder: string, logger: Logger): EntryReader {
     for (const { key, value } of entries.slice(0, MAX_NODES)) {
       if (key === folder && value.length === 0) continue; // The mark of a folder, made by Consul's own pages.
       try {
-        nodes.push(parseEntry(value));
+        const node = parseEntry(value);
+        allowed(node.address);
+        nodes.push(node);
       } catch (error) {
         const digest = createHash('sha256').update(value).digest('base64');
         skippedNow.set(key, digest);

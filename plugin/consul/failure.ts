@@ -36,6 +36,8 @@ export function failureOf(reason: unknown, doing: Doing): RpcError {
     typeof error.code === 'string' &&
     /^(E[A-Z]|CERT_|ERR_TLS|ERR_SSL|DEPTH_|SELF_|UNABLE_)/.test(error.code)
   ) {
+    if (error.code === 'ECONNRESET')
+      return fail(Status.UNAVAILABLE, `cut the connection (ECONNRESET, to ${doing.what}); ${CUT}`);
     const how =
       error.code.startsWith('E') && !error.code.startsWith('ERR_') ? UNREACHABLE : 'check its certificate';
     return fail(Status.UNAVAILABLE, `cannot be reached (${error.code}); ${how}`);
@@ -45,6 +47,9 @@ export function failureOf(reason: unknown, doing: Doing): RpcError {
 
 const UNREACHABLE =
   'is the agent running? Start one, or say where it is with the option "address" or with CONSUL_HTTP_ADDR';
+
+/** A full agent of Consul 1.8 closes what is too much without a word; later ones answer 429. */
+const CUT = 'has it stopped, or is the agent connection limit reached (limits.http_max_conns_per_client)?';
 
 type Answer = { statusCode?: number; headers?: Record<string, unknown>; body?: unknown };
 type Thrown = {

@@ -2,106 +2,98 @@ import { RpcError } from '../../rpc/error.js';
 import type { Logger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import type { Registration } from '../plugin.js';
-import type { ConsulClient } from './client.js';
-import { ENTRY_FLAGS } from './entry.js';
-import { systemClock } from './watch.js';
+import { systemClock } from './changes.js';
+import { type ConsulClient, isUnreachable } from './client.js';
+import { heldKeys } from './held-keys.js';
+import { createKeeper } from './keeper.js';
+import type { Kv } from './kv.js';
+import { removalMs, removeKeys } from './removal.js';
+import { sessionsOf } from './session.js';
+import { untilVisible } from './visible.js';
 
 const RETRY_MS = 200;
-const MAX_DEREGISTER_MS = 5_000;
 
-export type KeysToRegister = {
+export type EntriesToRegister = {
   keys: readonly string[];
   value: string;
-  /** How long writes may take to show, and deregistering at most (but not over 5 s), in milliseconds. */
-  timeoutMs: number;
+  address: string;
+  ttlMs: number;
+  nodeChecks: readonly string[];
+  /** Goes on trying in the background where it would reject, but for what is wrong with the request itself. */
+  startUnregistered: boolean;
   logger: Logger;
 };
 
 /**
- * Writes the keys and resolves when a read shows them; if one cannot be written or seen, removes all and rejects.
- * Nothing runs while they are registered.
+ * Takes the keys with a session and resolves when a read shows them; then keeps them up until disposed. If that cannot
+ * be done within the client's time-out, removes all and rejects.
  */
 export async function register(
   client: ConsulClient,
-  { keys, value, timeoutMs, logger }: KeysToRegister,
+  kv: Kv,
+  { keys: all, value, address, ttlMs, nodeChecks, startUnregistered, logger }: EntriesToRegister,
 ): Promise<Registration> {
-  const deadline = AbortSignal.timeout(timeoutMs);
-  const removeMs = Math.min(timeoutMs, MAX_DEREGISTER_MS);
-  const written: string[] = [];
-  const results = await Promise.allSettled(
-    keys.map(async (key) => {
-      await client.put(key, value, { flags: ENTRY_FLAGS });
-      written.push(key);
-      await untilVisible(client, key, value, deadline);
-    }),
-  );
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed) {
-    // A write that failed may have been done, only its answer was lost.
-    const unsure = keys.filter((key) => !written.includes(key));
-    const signal = AbortSignal.timeout(removeMs);
-    await Promise.all([
-      removeKeys(client, written, removeMs, logger),
-      ...unsure.map((key) => client.delete(key, { signal }).catch(() => {})),
-    ]);
-    throw failed.reason;
+  const { timeoutMs } = client;
+  const sessions = sessionsOf(client);
+  const keys = heldKeys(kv, sessions, { keys: all, value, address, logger });
+  const keeper = createKeeper({ sessions, keys, address, ttlMs, nodeChecks, timeoutMs, logger });
+
+  async function leave(): Promise<void> {
+    const sending = { signal: AbortSignal.timeout(removalMs(timeoutMs)), lane: 'renewals' } as const;
+    // The keys first: should the rest fail, the session goes by itself, and holds nothing that a client would see.
+    await removeKeys(kv, keys.current(), sending, (key, reason) =>
+      logger.warn('could not remove an entry from Consul: it goes away by itself, after twice the TTL', {
+        key,
+        ttlMs,
+        reason,
+      }),
+    );
+    const session = keeper.session();
+    // It also deletes what it took without our having heard of it.
+    if (session !== undefined) await sessions.destroy(session, sending).catch(() => {});
   }
-  let removed: Promise<void> | undefined;
+
+  async function establish(): Promise<void> {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    for (;;) {
+      try {
+        await keeper.keep({ timeoutMs });
+        await Promise.all(all.map((key) => untilVisible(kv, client.agent, key, value, deadline)));
+        return;
+      } catch (reason) {
+        if (deadline.aborted || !mayPass(reason)) throw reason;
+        await systemClock.sleep(RETRY_MS, deadline);
+      }
+    }
+  }
+
+  try {
+    await establish();
+  } catch (reason) {
+    const error = RpcError.from(reason, Status.UNAVAILABLE);
+    if (!startUnregistered || error.code === Status.INVALID_ARGUMENT) {
+      await leave();
+      throw error;
+    }
+    logger.warn('the server starts without entries in Consul, and goes on trying to make them', {
+      address,
+      reason: error.details,
+    });
+  }
+
+  const stop = new AbortController();
+  const running = keeper.run(stop.signal);
+  let left: Promise<void> | undefined;
   return {
     [Symbol.asyncDispose]() {
-      removed ??= removeKeys(client, keys, removeMs, logger);
-      return removed;
+      stop.abort();
+      left ??= running.then(leave);
+      return left;
     },
   };
 }
 
-/** Not a stale read: what the leader shows, every server will. */
-async function untilVisible(
-  client: ConsulClient,
-  key: string,
-  value: string,
-  deadline: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    const { entries } = await client.list(key);
-    if (entries.some((entry) => entry.key === key && entry.value.toString() === value)) return;
-    if (deadline.aborted) break;
-    await systemClock.sleep(RETRY_MS, deadline);
-  }
-  // A list that the token may not read looks empty.
-  throw new RpcError(
-    Status.PERMISSION_DENIED,
-    `consul at ${client.agent}: ${JSON.stringify(key)} was written but does not show; may the token read it ` +
-      `(key_prefix ${JSON.stringify(key)} { policy = "read" })?`,
-    { maybeExecuted: false },
-  );
-}
-
-/** Each key by its own name, never a folder. Does not reject: a server that stops cannot do more than warn. */
-async function removeKeys(
-  client: ConsulClient,
-  keys: readonly string[],
-  timeoutMs: number,
-  logger: Logger,
-): Promise<void> {
-  const deadline = AbortSignal.timeout(timeoutMs);
-  await Promise.all(
-    keys.map(async (key) => {
-      let error: unknown;
-      while (!deadline.aborted) {
-        try {
-          return await client.delete(key, { signal: deadline });
-        } catch (reason) {
-          error = deadline.aborted ? (error ?? reason) : reason;
-          if (error instanceof RpcError && error.code !== Status.UNAVAILABLE) break;
-          await systemClock.sleep(RETRY_MS, deadline);
-        }
-      }
-      const reason = RpcError.from(error, Status.DEADLINE_EXCEEDED).details;
-      logger.error(
-        'could not remove an entry from Consul: clients go on trying the address until it is deleted',
-        { key, reason },
-      );
-    }),
-  );
-}
+/** Elections pass, and keys of a foreign session may be set free. That nothing listens, a person should know at once. */
+const mayPass = (reason: unknown): boolean =>
+  reason instanceof RpcError &&
+  (reason.code === Status.ALREADY_EXISTS || (reason.code === Status.UNAVAILABLE && !isUnreachable(reason)));

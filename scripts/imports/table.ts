@@ -37,7 +37,7 @@ export const table: Table = {
     // Each plugin is a unit of its own.
     {
       files: /^plugin\/[^/]+(\/|$)/,
-      mayImport: ['rpc/', 'selector/', 'plugin/plugin.ts', 'plugin/node-data.ts'],
+      mayImport: ['rpc/', 'selector/', 'codec/safe-json.ts', 'plugin/plugin.ts', 'plugin/node-data.ts'],
       kind: 'library',
     },
     {
@@ -55,7 +55,7 @@ export const table: Table = {
     { files: /^scripts\//, mayImport: all, kind: 'script' },
   ],
   doors: {
-    '@grpc/grpc-js': ['transport/grpc-js/'],
+    '@grpc/grpc-js': ['transport/grpc-js/', 'plugin/consul/grpc-js.ts'],
     consul: ['plugin/consul/'],
     protobufjs: ['codec/', 'cli/'],
     opentracing: ['plugin/opentracing/', 'plugin/plugin.ts'],

@@ -18,6 +18,8 @@ describe('options of a client', () => {
     ['timeoutMs', Number.NaN, /timeoutMs.*got NaN/],
     ['timeoutMs', '5', /timeoutMs.*got 5/],
     ['graceMs', -1, /graceMs.*got -1/],
+    ['emptyListGraceMs', -1, /emptyListGraceMs.*got -1/],
+    ['emptyListPolicy', 'hope', /emptyListPolicy: one of grace, keep, obey, got "hope"/],
     ['maxMessageBytes', 0, /maxMessageBytes.*got 0/],
     ['resolver', {}, /resolver: .*consul\(\.\.\.\)/],
     ['plugins', [{ kind: 'resolver' }], /a client takes tracing plugins/],

@@ -16,6 +16,8 @@ export type AgentOptions = {
   config?: string;
   /** Sent with the harness's own requests, where ACLs are on. */
   token?: string;
+  /** Makes it one of several servers: its own ports, and the `serf` port of each. @default a server by itself */
+  cluster?: { ports: Ports; join: readonly number[] };
 };
 
 /** A Consul server of the test's own on 127.0.0.1, with ports, data and node name that nobody else has. */
@@ -38,7 +40,7 @@ export interface ConsulAgent extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-type Ports = { http: number; server: number; serf: number };
+export type Ports = { http: number; server: number; serf: number };
 type Running = { child: ChildProcess; exited: Promise<unknown> };
 
 /** Starts an agent and resolves when it has elected itself leader and takes writes. */
@@ -65,12 +67,12 @@ export async function startConsul(options: AgentOptions = {}): Promise<ConsulAge
     const text = await response.text();
     if (response.status === 404) return undefined;
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text);
+    return text === '' ? undefined : JSON.parse(text);
   };
 
   const launch = async (): Promise<void> => {
     const log = openSync(join(folder, 'log'), 'a');
-    const child = spawn(binary, arguments_(name, data, ports, options.config), {
+    const child = spawn(binary, arguments_(name, data, ports, options), {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
@@ -102,7 +104,7 @@ export async function startConsul(options: AgentOptions = {}): Promise<ConsulAge
   };
 
   for (let attempt = 1; ; attempt++) {
-    ports = await freePorts();
+    ports = options.cluster?.ports ?? (await freePorts());
     try {
       await launch();
       break;
@@ -141,10 +143,11 @@ export async function startConsul(options: AgentOptions = {}): Promise<ConsulAge
 
 const encodeKey = (key: string) => key.split('/').map(encodeURIComponent).join('/');
 
-const arguments_ = (name: string, data: string, ports: Ports, config = '') => [
+const arguments_ = (name: string, data: string, ports: Ports, { config = '', cluster }: AgentOptions) => [
   'agent',
   '-server',
-  '-bootstrap-expect=1',
+  `-bootstrap-expect=${cluster?.join.length ?? 1}`,
+  ...(cluster?.join ?? []).map((port) => `-retry-join=127.0.0.1:${port}`),
   '-disable-host-node-id',
   `-node=${name}`,
   `-data-dir=${data}`,
@@ -157,6 +160,7 @@ const arguments_ = (name: string, data: string, ports: Ports, config = '') => [
    session_ttl_min = "1s"
    leave_on_terminate = false
    disable_update_check = true
+   retry_interval = "1s"
    ${config}`,
 ];
 
@@ -178,7 +182,7 @@ async function isReady(
 }
 
 /** Ports below the range that the system gives to outgoing connections, so that they are free again at a restart. */
-async function freePorts(): Promise<Ports> {
+export async function freePorts(): Promise<Ports> {
   const found: number[] = [];
   while (found.length < 3) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);

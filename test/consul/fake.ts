@@ -14,7 +14,12 @@ export interface FakeExchange {
   /** A listing as Consul gives it; `index` goes into X-Consul-Index as it is, undefined leaves the header out. */
   list(entries: Readonly<Record<string, string>>, index?: string, headers?: Record<string, string>): void;
   send(status: number, body: string, headers?: Record<string, string>): void;
+  /** Answers what is asked about sessions as Consul does when all is well; false for anything else. */
+  session(): boolean;
 }
+
+/** The ID of the one session that `session()` knows. */
+export const FAKE_SESSION = '11111111-2222-3333-4444-555555555555';
 
 export interface FakeConsul extends AsyncDisposable {
   readonly address: string;
@@ -39,6 +44,13 @@ export async function startFakeConsul(
       method: request.method!,
       path: url.pathname,
       send,
+      session: () => {
+        const verb = /^\/v1\/session\/(create|renew|info|destroy)/.exec(url.pathname)?.[1];
+        if (verb === undefined) return false;
+        const session = { ID: FAKE_SESSION, Name: 'fake', Node: 'fake' };
+        send(200, verb === 'destroy' ? 'true' : JSON.stringify(verb === 'create' ? session : [session]));
+        return true;
+      },
       list: (entries, index, headers = {}) => {
         const items = Object.entries(entries).map(([Key, value]) => ({
           Key,

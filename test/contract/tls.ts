@@ -92,7 +92,7 @@ export function tlsContract(transport: 'grpc-js' | 'h2'): void {
       await refused(authority.issue('server', LOCAL, { expired: true }), { ca: authority.cert }, /expired/);
     });
 
-    test('a client without TLS and a server with it do not talk, nor the reverse', LIMIT, async () => {
+    test('B8: a client without TLS and a server with it do not talk, nor the reverse', LIMIT, async () => {
       await refused(good, undefined);
       await refused(undefined, { ca: authority.cert });
     });

@@ -3,16 +3,19 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { parseAgentAddress } from '../../plugin/consul/agent-address.js';
 import { createConsulClient } from '../../plugin/consul/client.js';
+import { kvOf } from '../../plugin/consul/kv.js';
+import { fixedToken } from '../../plugin/consul/token.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import { closedPort } from '../consul/agent.js';
 import { type FakeExchange, startFakeConsul } from '../consul/fake.js';
+import { deferred } from '../deferred.js';
 
 const TIME_LIMIT = { timeout: 10_000 };
 const TOKEN = 'b1gs3cr3t-7f6e-4c11-9d0a-0123456789ab';
 
 const clientOf = (address: string, timeoutMs = 60_000) =>
-  createConsulClient({ address: parseAgentAddress(address), token: TOKEN, timeoutMs });
+  kvOf(createConsulClient({ agents: [parseAgentAddress(address)], token: fixedToken(TOKEN), timeoutMs }));
 
 /** The failure of listing from a fake, which must hold no token however it is printed. */
 async function failureOfList(
@@ -41,7 +44,7 @@ async function failureOf(promise: Promise<unknown>): Promise<RpcError> {
   return error;
 }
 
-test('a listing carries keys, bytes and an index of 64 bits', TIME_LIMIT, async () => {
+test('W2: a listing carries keys, bytes and an index of 64 bits', TIME_LIMIT, async () => {
   const value = Buffer.from([0, 255, 254, 10]);
   await using fake = await startFakeConsul(({ send }) =>
     send(
@@ -58,11 +61,12 @@ test('a listing carries keys, bytes and an index of 64 bits', TIME_LIMIT, async 
   const listing = await clientOf(fake.address).list('Greeter/');
   assert.deepEqual(listing, {
     entries: [
-      { key: 'Greeter/a', value },
-      { key: 'Greeter/b', value: Buffer.alloc(0) },
+      { key: 'Greeter/a', value, flags: 0, session: undefined, modifyIndex: 0n },
+      { key: 'Greeter/b', value: Buffer.alloc(0), flags: 0, session: undefined, modifyIndex: 0n },
     ],
     index: 18446744073709551615n,
     knownLeader: true,
+    lastContactMs: 0,
   });
 });
 
@@ -91,13 +95,13 @@ test('the token travels in its header, never in the address', TIME_LIMIT, async 
 });
 
 for (const index of ['0', '-1', 'abc', '1e9', '1.5', '0x10', '18446744073709551616', '9'.repeat(400), '']) {
-  test(`the index ${JSON.stringify(index.slice(0, 30))} cannot be used`, TIME_LIMIT, async () => {
+  test(`W4, F12: the index ${JSON.stringify(index.slice(0, 30))} cannot be used`, TIME_LIMIT, async () => {
     await using fake = await startFakeConsul(({ list }) => list({ 'Greeter/a': 'x' }, index));
     assert.equal((await clientOf(fake.address).list('Greeter/')).index, undefined);
   });
 }
 
-test('an answer that is cut short fails at once', TIME_LIMIT, async () => {
+test('W9, F15, H1: an answer that is cut short fails at once', TIME_LIMIT, async () => {
   const error = await failureOfList(({ response }) => {
     response.writeHead(200, {
       'content-type': 'application/json',
@@ -110,7 +114,7 @@ test('an answer that is cut short fails at once', TIME_LIMIT, async () => {
   assert.match(error.message, /cut short/);
 });
 
-test('an absent prefix whose answer is cut short is not taken for empty', TIME_LIMIT, async () => {
+test('W7, F15: an absent prefix whose answer is cut short is not taken for empty', TIME_LIMIT, async () => {
   const error = await failureOfList(({ response }) => {
     response.writeHead(404, { 'content-length': '1000', 'x-consul-index': '5' });
     response.write('x', () => response.destroy());
@@ -118,7 +122,7 @@ test('an absent prefix whose answer is cut short is not taken for empty', TIME_L
   assert.match(error.message, /cut short/);
 });
 
-test('an answer without an end is refused at 8 MiB', TIME_LIMIT, async () => {
+test('F15: an answer without an end is refused at 8 MiB', TIME_LIMIT, async () => {
   let sent = 0;
   const error = await failureOfList(({ response }) => {
     response.writeHead(200, { 'content-type': 'application/json', 'x-consul-index': '5' });
@@ -133,13 +137,13 @@ test('an answer without an end is refused at 8 MiB', TIME_LIMIT, async () => {
   assert.ok(sent < 50_000_000, `${sent} bytes went through`);
 });
 
-test('an agent that does not answer is given up at the deadline', TIME_LIMIT, async () => {
+test('H1: an agent that does not answer is given up at the deadline', TIME_LIMIT, async () => {
   const error = await failureOfList(() => {}, 50);
   assert.equal(error.code, Status.DEADLINE_EXCEEDED);
   assert.match(error.message, /127\.0\.0\.1:\d+: no answer within 50 ms/);
 });
 
-test('a body that stops in the middle is given up at the deadline', TIME_LIMIT, async () => {
+test('H1, F15: a body that stops in the middle is given up at the deadline', TIME_LIMIT, async () => {
   const error = await failureOfList(({ response }) => {
     response.writeHead(200, { 'content-type': 'application/json', 'x-consul-index': '5' });
     response.write('[');
@@ -174,15 +178,19 @@ for (const [what, status, body, type] of [
   ['deep JSON', 200, '['.repeat(100_000), 'application/json'],
   ['half of JSON', 200, '[{"Key":"a"', 'application/json'],
 ] as const) {
-  test(`${what} (${status}) instead of a listing is an error, not an empty set`, TIME_LIMIT, async () => {
-    const error = await failureOfList(({ send }) => send(status, body, { 'content-type': type }));
-    assert.equal(error.code, Status.UNAVAILABLE);
-    assert.ok(error.message.length < 500, 'the answer is shown cut short');
-  });
+  test(
+    `F15, W9: ${what} (${status}) instead of a listing is an error, not an empty set`,
+    TIME_LIMIT,
+    async () => {
+      const error = await failureOfList(({ send }) => send(status, body, { 'content-type': type }));
+      assert.equal(error.code, Status.UNAVAILABLE);
+      assert.ok(error.message.length < 500, 'the answer is shown cut short');
+    },
+  );
 }
 
 test(
-  'a denied request names the permission that is missing, and hides a token that the answer repeats',
+  'F16, S4: a denied request names the permission that is missing, and hides a token that the answer repeats',
   TIME_LIMIT,
   async () => {
     await using fake = await startFakeConsul(({ send }) =>
@@ -199,7 +207,7 @@ test(
   },
 );
 
-test('too many connections and a missing leader are told apart', TIME_LIMIT, async () => {
+test('S4, F17: too many connections and a missing leader are told apart', TIME_LIMIT, async () => {
   const many = await failureOfList(({ send }) => send(429, 'too many', { 'content-type': 'text/plain' }));
   assert.equal(many.code, Status.UNAVAILABLE);
   assert.match(many.message, /http_max_conns_per_client/);
@@ -217,7 +225,7 @@ test('a write that is not confirmed is an error', TIME_LIMIT, async () => {
   }
 });
 
-test('where nobody listens, the error says what to do', TIME_LIMIT, async () => {
+test('S4: where nobody listens, the error says what to do', TIME_LIMIT, async () => {
   const port = await closedPort();
   const error = await failureOf(clientOf(`127.0.0.1:${port}`).list('Greeter/'));
   assert.equal(error.code, Status.UNAVAILABLE);
@@ -228,7 +236,7 @@ test('where nobody listens, the error says what to do', TIME_LIMIT, async () => 
   );
 });
 
-test('an abort takes the request back and rejects with its reason', TIME_LIMIT, async () => {
+test('W10: an abort takes the request back and rejects with its reason', TIME_LIMIT, async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   let closed = () => {};
@@ -246,7 +254,7 @@ test('an abort takes the request back and rejects with its reason', TIME_LIMIT, 
   await gone;
 });
 
-test('an abort before the request sends nothing', TIME_LIMIT, async () => {
+test('W10: an abort before the request sends nothing', TIME_LIMIT, async () => {
   await using fake = await startFakeConsul(({ list }) => list({}, '1'));
   await assert.rejects(clientOf(fake.address).list('Greeter/', { signal: AbortSignal.abort() }), {
     name: 'AbortError',
@@ -254,29 +262,81 @@ test('an abort before the request sends nothing', TIME_LIMIT, async () => {
   assert.equal(fake.exchanges.length, 0);
 });
 
-test('a kept connection that the agent has closed is replaced without a failure', TIME_LIMIT, async () => {
-  await using fake = await startFakeConsul(({ list, response }, count) => {
-    if (count === 2) response.socket!.resetAndDestroy();
-    else list({ 'Greeter/a': 'x' }, '1');
+test(
+  'H2: a kept connection that the agent has closed is replaced without a failure',
+  TIME_LIMIT,
+  async () => {
+    await using fake = await startFakeConsul(({ list, response }, count) => {
+      if (count === 2) response.socket!.resetAndDestroy();
+      else list({ 'Greeter/a': 'x' }, '1');
+    });
+    const client = clientOf(fake.address);
+    await client.list('Greeter/');
+    assert.equal((await client.list('Greeter/')).entries.length, 1);
+    assert.equal(fake.exchanges.length, 3);
+  },
+);
+
+test(
+  'H2, W5: a held query whose connection is reset is not repeated with its index',
+  TIME_LIMIT,
+  async () => {
+    await using fake = await startFakeConsul(({ list, response }, count) => {
+      if (count === 2) response.socket!.resetAndDestroy();
+      else list({ 'Greeter/a': 'x' }, '1');
+    });
+    const client = clientOf(fake.address);
+    await client.list('Greeter/');
+    assert.equal((await failureOf(client.list('Greeter/', { since: 1n }))).code, Status.UNAVAILABLE);
+    assert.equal(fake.exchanges.length, 2);
+  },
+);
+
+test('W5: an index is not taken over a connection that was opened after it', TIME_LIMIT, async () => {
+  const closed = deferred();
+  await using fake = await startFakeConsul(({ list, request, response }, count) => {
+    list({ 'Greeter/a': 'x' }, count === 1 ? '100' : '7');
+    if (count > 1) return;
+    request.socket.once('close', () => closed.resolve());
+    response.once('finish', () => request.socket.end());
   });
   const client = clientOf(fake.address);
-  await client.list('Greeter/');
-  assert.equal((await client.list('Greeter/')).entries.length, 1);
-  assert.equal(fake.exchanges.length, 3);
+  const first = await client.list('Greeter/', { since: undefined });
+  await closed.promise;
+  const second = await client.list('Greeter/', { since: first.index });
+  await client.list('Greeter/', { since: second.index });
+  assert.deepEqual(
+    fake.exchanges.map(({ query }) => query.get('index')),
+    [null, null, '7'],
+  );
 });
 
-test('a held query whose connection is reset is not repeated with its index', TIME_LIMIT, async () => {
-  await using fake = await startFakeConsul(({ list, response }, count) => {
-    if (count === 2) response.socket!.resetAndDestroy();
-    else list({ 'Greeter/a': 'x' }, '1');
-  });
-  const client = clientOf(fake.address);
-  await client.list('Greeter/');
-  assert.equal((await failureOf(client.list('Greeter/', { since: 1n }))).code, Status.UNAVAILABLE);
-  assert.equal(fake.exchanges.length, 2);
+test(
+  'W5: behind what closes every connection, an index is waited from all the same',
+  TIME_LIMIT,
+  async () => {
+    await using fake = await startFakeConsul(({ list }) =>
+      list({ 'Greeter/a': 'x' }, '7', { connection: 'close' }),
+    );
+    const client = clientOf(fake.address);
+    await client.list('Greeter/', { since: undefined });
+    await client.list('Greeter/', { since: 7n });
+    assert.equal(fake.exchanges[1]!.query.get('index'), '7');
+  },
+);
+
+test('W1, F14: a held query that is never answered is given up soon after its wait', TIME_LIMIT, async () => {
+  await using fake = await startFakeConsul(() => {});
+  const error = await failureOf(clientOf(fake.address).list('Greeter/', { since: 1n, waitMs: 1 }));
+  assert.equal(error.code, Status.DEADLINE_EXCEEDED);
+  assert.match(
+    error.message,
+    /no answer within 2002 ms/,
+    'wait, a sixteenth of it, and two seconds for the way',
+  );
 });
 
-test('queries one after the other share a connection', TIME_LIMIT, async () => {
+test('H3: queries one after the other share a connection', TIME_LIMIT, async () => {
   const sockets = new Set<unknown>();
   await using fake = await startFakeConsul(({ list, request }) => {
     sockets.add(request.socket);
@@ -297,11 +357,12 @@ test('the address of the agent is read strictly', () => {
     ['HTTPS://consul:443', 'https://consul:443'],
     ['[::1]:8500', '[::1]:8500'],
     ['[::1]', '[::1]:8500'],
+    ['unix:///tmp/c.sock', 'unix:///tmp/c.sock'],
   ];
   for (const [text, shown] of good) assert.equal(parseAgentAddress(text).text, shown);
   for (const text of [
     '',
-    'unix:///tmp/c.sock',
+    'unix://',
     'ftp://consul',
     'consul:0',
     'consul:99999',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { addressPolicy } from '../../plugin/consul/address-policy.js';
 import {
   checkPrefix,
   entryReader,
@@ -57,7 +58,7 @@ test('an address with nothing more to say is written as it is, for readers that 
   );
 });
 
-test('whatever is in the store, reading gives a node that can be called or a plain refusal', () => {
+test('B1: whatever is in the store, reading gives a node that can be called or a plain refusal', () => {
   const texts = fc.oneof(
     fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
     fc.string().map((text) => Buffer.from(text)),
@@ -94,7 +95,7 @@ test('whatever is in the store, reading gives a node that can be called or a pla
   );
 });
 
-test('addresses that cannot be called are refused', () => {
+test('B2: addresses that cannot be called are refused', () => {
   const bad = [
     '',
     ' ',
@@ -149,7 +150,7 @@ test('addresses that cannot be called are refused', () => {
   );
 });
 
-test('weights of any kind become one that a balancer can use', () => {
+test('B4: weights of any kind become one that a balancer can use', () => {
   const weights: [string, number][] = [
     ['0', 0],
     ['-5', 0],
@@ -164,7 +165,7 @@ test('weights of any kind become one that a balancer can use', () => {
     assert.equal(parse(`{"address":"a:1","weight":${text}}`).weight, weight, text);
 });
 
-test('fields of a newer release are ignored, fields of a wrong type count as absent', () => {
+test('B10: fields of a newer release are ignored, fields of a wrong type count as absent', () => {
   assert.deepEqual(parse('{"address":"a:1","future":{"x":[1]},"zone":7,"tags":"x","meta":[1]}'), {
     address: 'a:1',
     weight: 1,
@@ -176,7 +177,7 @@ test('fields of a newer release are ignored, fields of a wrong type count as abs
   assert.deepEqual({ ...mixed.meta }, { a: 'b' });
 });
 
-test('__proto__ and constructor in meta are no more than keys', () => {
+test('B6: __proto__ and constructor in meta are no more than keys', () => {
   const node = parse(
     '{"address":"a:1","meta":{"__proto__":"x","constructor":"y"},"__proto__":{"weight":0,"polluted":true}}',
   );
@@ -189,7 +190,7 @@ test('__proto__ and constructor in meta are no more than keys', () => {
   assert.equal(({} as { polluted?: unknown }).polluted, undefined);
 });
 
-test('a bad entry is told once for each content, shown cut short, and the others are used', () => {
+test('B1: a bad entry is told once for each content, shown cut short, and the others are used', () => {
   const logger = recordingLogger();
   const read = entryReader('Greeter/', logger);
   const good = entry('127.0.0.1:1', '127.0.0.1:1');
@@ -207,7 +208,7 @@ test('a bad entry is told once for each content, shown cut short, and the others
   assert.equal(logger.lines.length, 2);
 });
 
-test('a flood of bad entries is told in a few lines', () => {
+test('B7: a flood of bad entries is told in a few lines', () => {
   const logger = recordingLogger();
   const read = entryReader('Greeter/', logger);
   const flood = Array.from({ length: 5_000 }, (_, i) => entry(`bad${i}`, 'x'));
@@ -217,7 +218,7 @@ test('a flood of bad entries is told in a few lines', () => {
   assert.equal(logger.lines[20]!.fields.count, 4_980);
 });
 
-test('at most 10,000 nodes are used, which is told once', () => {
+test('B7: at most 10,000 nodes are used, which is told once', () => {
   const logger = recordingLogger();
   const read = entryReader('Greeter/', logger);
   const many = Array.from({ length: MAX_NODES + 5 }, (_, i) => entry(`${i}`, `10.0.${i >> 8}.${i & 255}:80`));
@@ -226,7 +227,7 @@ test('at most 10,000 nodes are used, which is told once', () => {
   assert.equal(logger.lines.length, 1);
 });
 
-test('one address under two keys is one node, and the order of keys does not matter', () => {
+test('W6, B5: one address under two keys is one node, and the order of keys does not matter', () => {
   const read = entryReader('Greeter/', recordingLogger());
   const [a, b] = [entry('1', '{"address":"a:1","weight":3}'), entry('2', '{"address":"a:1","weight":4}')];
   assert.deepEqual(
@@ -241,7 +242,7 @@ test('one address under two keys is one node, and the order of keys does not mat
   assert.deepEqual(read([x, y]), read([y, x]));
 });
 
-test('a prefix that Consul would redirect or refuse is refused', () => {
+test('R1: a prefix that Consul would redirect or refuse is refused', () => {
   for (const prefix of ['', 'a/', 'a/b/', 'ä ?#%/', 'a.b/']) assert.equal(checkPrefix(prefix), prefix);
   for (const prefix of [
     '/',
@@ -262,7 +263,7 @@ test('a prefix that Consul would redirect or refuse is refused', () => {
   }
 });
 
-test('the folder of any accepted name stays itself as the path of a URL', () => {
+test('R1: the folder of any accepted name stays itself as the path of a URL', () => {
   fc.assert(
     fc.property(
       fc.string({ maxLength: 30 }),
@@ -283,4 +284,56 @@ test('the folder of any accepted name stays itself as the path of a URL', () => 
 test('an entry too large to be read is not written', () => {
   const meta = { notes: 'x'.repeat(MAX_ENTRY_BYTES) };
   assert.throws(() => formatEntry({ address: '127.0.0.1:1', meta }), { code: Status.INVALID_ARGUMENT });
+});
+
+test('B3: an address that is no server of anybody is not called, unless the policy allows it', () => {
+  const usable = (allow: readonly string[] | undefined, ...addresses: string[]) => {
+    const read = entryReader('Greeter/', recordingLogger(), addressPolicy(allow));
+    return read(addresses.map((address) => ({ key: `Greeter/${address}`, value: Buffer.from(address) })))
+      .map(({ address }) => address)
+      .sort();
+  };
+  const denied = [
+    '169.254.169.254:80',
+    '224.0.0.1:80',
+    '255.255.255.255:80',
+    '0.1.2.3:80',
+    '[fe80::1]:80',
+    '[fe80::1%eth0]:80',
+    '[ff02::1]:80',
+    '[::ffff:169.254.169.254]:80',
+    '[::ffff:a9fe:a9fe]:80',
+  ];
+  const disguised = ['2852039166:80', '0xA9FEA9FE:80', '169.254.43518:80', '0xa9.0xfe.0xa9.0xfe:80'];
+  const open = [
+    '127.0.0.1:80',
+    '10.1.2.3:80',
+    '[::1]:80',
+    '[2001:db8::1]:80',
+    'greeter.internal:80',
+    'a1.b2:80',
+  ];
+  assert.deepEqual(usable(undefined, ...denied, ...disguised, ...open), [...open].sort());
+  assert.deepEqual(usable(['10.0.0.0/8', '*.internal'], ...denied, ...disguised, ...open), [
+    '10.1.2.3:80',
+    'greeter.internal:80',
+  ]);
+  assert.deepEqual(usable(['169.254.169.254', '2001:db8::/32', 'A1.B2'], ...denied, ...disguised, ...open), [
+    '169.254.169.254:80',
+    '[2001:db8::1]:80',
+    '[::ffff:169.254.169.254]:80',
+    '[::ffff:a9fe:a9fe]:80',
+    'a1.b2:80',
+  ]);
+  for (const bad of ['10.0.0.0/33', '::/129', 'a b', '10.0.0', 'fe80::1%eth0', '', 'http://x', '10.0.0.0/x'])
+    assert.throws(() => addressPolicy([bad]), {
+      code: Status.INVALID_ARGUMENT,
+      message: new RegExp(`addressPolicy.*${JSON.stringify(bad).slice(0, 8)}`),
+    });
+});
+
+test('B3: a refused address is told with what would allow it', () => {
+  const logger = recordingLogger();
+  entryReader('Greeter/', logger)([{ key: 'Greeter/x', value: Buffer.from('169.254.169.254:80') }]);
+  assert.match(String(logger.lines[0]!.fields.reason), /169\.254\.169\.254:80.*addressPolicy/);
 });

@@ -3,12 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
+import { Client, defineService, memory, unary } from 'lictor';
+import { consul as published } from 'lictor/plugin/consul';
 import { consul } from '../../plugin/consul/consul.js';
 import { type Logger, silentLogger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import { type ConsulAgent, closedPort, startConsul } from '../consul/agent.js';
-import { startFakeConsul } from '../consul/fake.js';
+import { FAKE_SESSION, startFakeConsul } from '../consul/fake.js';
 import { read } from '../contract/reader.js';
+import { turns } from '../deferred.js';
+import { pair } from '../pair.js';
 import { recordingLogger } from './log.js';
 
 const TIME_LIMIT = { timeout: 60_000 };
@@ -37,7 +41,7 @@ describe('with one agent', () => {
   });
 
   test(
-    'a registered server is a key and value that gorpc reads, with its flags to the last digit',
+    'R7: a registered server is a key and value that gorpc reads, with its flags to the last digit',
     TIME_LIMIT,
     async () => {
       await using _entry = await register(agent, '127.0.0.1:8000', 'flags.Greeter');
@@ -47,7 +51,7 @@ describe('with one agent', () => {
     },
   );
 
-  test('a foreign entry is skipped with one warning, and the watch goes on', TIME_LIMIT, async () => {
+  test('B1: a foreign entry is skipped with one warning, and the watch goes on', TIME_LIMIT, async () => {
     await agent.put('garbage.Greeter/', '');
     await agent.put('garbage.Greeter/readme', 'not an address');
     await agent.put('garbage.Greeter/bytes', Buffer.from([0, 159, 146, 150]));
@@ -109,7 +113,7 @@ describe('with one agent', () => {
     }
   });
 
-  test('a watch that is aborted in its wait lets the process end', TIME_LIMIT, async () => {
+  test('W10: a watch that is aborted in its wait lets the process end', TIME_LIMIT, async () => {
     const program = `
       import { consul } from ${JSON.stringify(new URL('../../plugin/consul/consul.js', import.meta.url).href)};
       const controller = new AbortController();
@@ -125,7 +129,7 @@ describe('with one agent', () => {
 });
 
 test(
-  'an agent that is killed is a failure, and what changed meanwhile comes after it is back',
+  'F1, W5: an agent that is killed is a failure, and what changed meanwhile comes after it is back',
   TIME_LIMIT,
   async () => {
     await using agent = await startConsul();
@@ -150,7 +154,7 @@ test(
   },
 );
 
-test('after a loss of all data, with an index far lower, the watch goes on', TIME_LIMIT, async () => {
+test('F3, W5: after a loss of all data, with an index far lower, the watch goes on', TIME_LIMIT, async () => {
   await using agent = await startConsul();
   for (let i = 0; i < 100; i++) await agent.put('Other/counts-the-index-up', String(i));
   await agent.put('Greeter/1', '127.0.0.1:1');
@@ -163,7 +167,35 @@ test('after a loss of all data, with an index far lower, the watch goes on', TIM
   await reader.untilAddresses('127.0.0.1:2', '127.0.0.1:3');
 });
 
-test('an agent that is stopped and started takes no node away', TIME_LIMIT, async () => {
+test('F3, W15: while the data of the agent are lost and come back, no call fails', TIME_LIMIT, async () => {
+  const Echo = defineService('lost.Echo', { echo: unary<object, object>() });
+  const transport = memory();
+  await using it = await pair(Echo, { echo: (message) => message }, { transport });
+  await using agent = await startConsul();
+  await agent.put('lost.Echo/1', it.server.address);
+  const logger = recordingLogger();
+  await using client = new Client({
+    transport,
+    resolver: published({ address: agent.address, logger }),
+    logger,
+  });
+  const echo = client.service(Echo);
+  await echo.echo({});
+  let done = false;
+  const calls = (async () => {
+    for (; !done; await turns(1)) await echo.echo({});
+  })();
+  await agent.restart({ wipe: true });
+  const lost = () => logger.lines.some(({ message }) => /most nodes are gone/.test(message));
+  while (!lost()) await turns(1);
+  assert.equal(client.watchState('lost.Echo').kind, 'stale');
+  await agent.put('lost.Echo/1', it.server.address);
+  while (client.watchState('lost.Echo').kind !== 'ready') await turns(1);
+  done = true;
+  await calls;
+});
+
+test('W14: an agent that is stopped and started takes no node away', TIME_LIMIT, async () => {
   await using agent = await startConsul();
   await agent.put('Greeter/1', '127.0.0.1:1');
   await using reader = read(consul({ address: agent.address }), 'Greeter');
@@ -234,14 +266,20 @@ test('making the plugin asks nothing, and bad options are refused when it is mad
     { prefix: 'a/../b/' },
     { address: 'ftp://x' },
     { token: 'a\r\nb: c' },
+    { snapshot: '' },
+    { addressPolicy: ['10.0.0.0/33'] },
   ]) {
     assert.throws(() => consul(options), { code: Status.INVALID_ARGUMENT }, JSON.stringify(options));
   }
   for (const timeoutMs of [0, -1, Number.NaN, 2 ** 31])
     assert.throws(() => consul({ timeoutMs }), RangeError);
+  for (const ttlMs of [-1, 1, 999, 1_500.5, 86_400_001, Number.NaN])
+    assert.throws(() => consul({ ttlMs }), { name: 'RangeError', message: new RegExp(`got ${ttlMs}`) });
+  for (const nodeChecks of ['serfHealth', [''], [1]] as unknown as string[][])
+    assert.throws(() => consul({ nodeChecks }), RangeError);
 });
 
-test('a bad service name sends no request', TIME_LIMIT, async () => {
+test('R1: a bad service name sends no request', TIME_LIMIT, async () => {
   await using fake = await startFakeConsul(() => assert.fail('no request'));
   const plugin = consul({ address: fake.address });
   for (const service of ['../agent/leave', '..', '%2e%2e', '', 'a//b']) {
@@ -258,8 +296,9 @@ test('a bad service name sends no request', TIME_LIMIT, async () => {
   assert.equal(fake.exchanges.length, 0);
 });
 
-test('no key is ever deleted by its folder', TIME_LIMIT, async () => {
-  await using fake = await startFakeConsul(({ method, list, send }) => {
+test('R1: no key is ever deleted by its folder', TIME_LIMIT, async () => {
+  await using fake = await startFakeConsul(({ method, list, send, session }) => {
+    if (session()) return;
     if (method === 'GET') list({ 'Greeter/127.0.0.1:1': '127.0.0.1:1' }, '1');
     else send(200, 'true');
   });
@@ -274,18 +313,23 @@ test('no key is ever deleted by its folder', TIME_LIMIT, async () => {
 });
 
 test('an entry that does not show is a failed registration, and is removed', TIME_LIMIT, async () => {
-  await using fake = await startFakeConsul(({ method, list, send }) =>
-    method === 'GET' ? list({}, '1') : send(200, 'true'),
-  );
-  const plugin = consul({ address: fake.address, timeoutMs: 300 });
-  await assert.rejects(plugin.init({ address: '127.0.0.1:1', services: ['Greeter'], logger: silentLogger }), {
-    code: Status.PERMISSION_DENIED,
-    message: /was written but does not show/,
-  });
-  assert.equal(fake.exchanges.at(-1)!.method, 'DELETE');
+  for (const ttlMs of [0, 10_000]) {
+    await using fake = await startFakeConsul(({ method, list, send, session }) => {
+      if (!session()) method === 'GET' ? list({}, '1') : send(200, 'true');
+    });
+    const plugin = consul({ address: fake.address, timeoutMs: 300, ttlMs });
+    const request = { address: '127.0.0.1:1', services: ['Greeter'], logger: silentLogger };
+    await assert.rejects(plugin.init(request), {
+      code: Status.PERMISSION_DENIED,
+      message: /was written but does not show/,
+    });
+    const asked = fake.exchanges.filter(({ method }) => method !== 'GET').map(({ request }) => request.url);
+    const removed = ['/v1/kv/Greeter%2F127.0.0.1%3A1', `/v1/session/destroy/${FAKE_SESSION}`];
+    assert.deepEqual(asked.slice(ttlMs === 0 ? -1 : -2), removed.slice(0, ttlMs === 0 ? 1 : 2));
+  }
 });
 
-test('an empty list of a server without a leader is not believed', TIME_LIMIT, async () => {
+test('F6: an empty list of a server without a leader is not believed', TIME_LIMIT, async () => {
   await using fake = await startFakeConsul(({ list }, count) => {
     if (count === 1) list({ 'Greeter/1': '127.0.0.1:1' }, '9');
     else if (count === 2) list({}, '10', { 'x-consul-knownleader': 'false' });
@@ -300,7 +344,7 @@ test('an empty list of a server without a leader is not believed', TIME_LIMIT, a
 });
 
 test(
-  'queries of a watch may be answered by any server, unless that is switched off',
+  'W13: queries of a watch may be answered by any server, unless that is switched off',
   TIME_LIMIT,
   async () => {
     for (const stale of [true, false]) {
@@ -343,7 +387,9 @@ describe('with access control', () => {
       token: TOKEN,
       config: `acl { enabled = true default_policy = "deny" tokens { master = "${TOKEN}" agent = "${TOKEN}" } }`,
     });
-    const rules = 'key_prefix "allowed." { policy = "write" } key_prefix "readable." { policy = "read" }';
+    const rules =
+      'key_prefix "allowed." { policy = "write" } key_prefix "readable." { policy = "read" } ' +
+      'session_prefix "" { policy = "write" }';
     await agent.request('PUT', '/acl/policy', JSON.stringify({ Name: 'test', Rules: rules }));
     const made = await agent.request('PUT', '/acl/token', JSON.stringify({ Policies: [{ Name: 'test' }] }));
     token = (made as { SecretID: string }).SecretID;
@@ -372,10 +418,40 @@ describe('with access control', () => {
     assert.equal(await agent.get('allowed.Half/127.0.0.1:1'), undefined);
   });
 
-  test('an unknown token is a failure of the watch that names the permission', TIME_LIMIT, async () => {
-    await using reader = read(consul({ address: agent.address, token: 'unknown' }), 'allowed.Greeter');
-    const error = await reader.untilFailure();
-    assert.equal(error.code, Status.PERMISSION_DENIED);
-    assert.match(error.message, /key_prefix "allowed\.Greeter\/"/);
-  });
+  test(
+    'F16, S4: an unknown token is a failure of the watch that names the permission',
+    TIME_LIMIT,
+    async () => {
+      await using reader = read(consul({ address: agent.address, token: 'unknown' }), 'allowed.Greeter');
+      const error = await reader.untilFailure();
+      assert.equal(error.code, Status.PERMISSION_DENIED);
+      assert.match(error.message, /key_prefix "allowed\.Greeter\/"/);
+    },
+  );
 });
+
+test(
+  'W13, F6: an answer of a server that is cut off from its leader is used, and is told to be stale',
+  TIME_LIMIT,
+  async () => {
+    const leaderless = { 'x-consul-knownleader': 'false', 'x-consul-lastcontact': '20461' };
+    await using fake = await startFakeConsul(({ list }, count) => {
+      if (count === 1) list({ 'Greeter/1': '127.0.0.1:1' }, '9');
+      else if (count === 2) list({ 'Greeter/2': '127.0.0.1:2' }, '10', leaderless);
+      else if (count === 3) list({ 'Greeter/2': '127.0.0.1:2' }, '10', { 'x-consul-lastcontact': '6000' });
+      else if (count === 4) list({ 'Greeter/2': '127.0.0.1:2' }, '10', { 'x-consul-lastcontact': '30' });
+    });
+    await using reader = read(consul({ address: fake.address }), 'Greeter');
+    await reader.untilAddresses('127.0.0.1:1');
+    await reader.untilAddresses('127.0.0.1:2');
+    const error = await reader.next();
+    assert.ok(error.kind === 'failure' && /no cluster leader.*may be old/.test(error.error.message));
+    const next = await reader.next();
+    assert.ok(next.kind === 'nodes' && next.nodes[0]!.address === '127.0.0.1:2', 'it is not stale any more');
+    assert.deepEqual(
+      fake.exchanges.slice(1, 4).map(({ query }) => query.get('wait')),
+      ['55000ms', '1000ms', '1000ms'],
+      'and is asked again soon while it is',
+    );
+  },
+);

@@ -14,6 +14,7 @@ const paths = [
   'dist/test/selector/hash.test.d.ts',
   'dist/test/selector/hash.test.js.map',
   'dist/test/contract/balancer.js',
+  'dist/test/faults/agent.faults.test.js',
 ];
 const choose = (...args: string[]) => chooseTests(paths, readArguments(args));
 
@@ -23,6 +24,10 @@ describe('which tests are run', () => {
   });
   test('with --unit those that need no outside program', () => {
     assert.deepEqual(choose('--unit'), [paths[1], paths[0]]);
+  });
+  test('with --faults those that take minutes, which are left out otherwise', () => {
+    assert.deepEqual(choose('--faults'), ['dist/test/faults/agent.faults.test.js']);
+    assert.deepEqual(choose('agent'), []);
   });
   test('those with any of the parts in their names, of the source file too', () => {
     assert.deepEqual(choose('client/', 'hash.test.ts'), [paths[1], paths[0]]);

@@ -11,12 +11,12 @@ export interface Answer<T> {
 /** Answers at once without an index; with one, holds the answer until the source has moved past it. */
 export type Query<T> = (since: bigint | undefined, signal: AbortSignal) => Promise<Answer<T>>;
 
-export type WatchEvent<T> =
+export type ChangeEvent<T> =
   | { readonly kind: 'value'; readonly value: T }
   /** The source could not be asked. Told once for an outage, again when the code changes. */
   | { readonly kind: 'failure'; readonly error: RpcError };
 
-export type WatchOptions<T> = {
+export type ChangesOptions<T> = {
   signal: AbortSignal;
   /** Whether two values mean the same to the reader; the second is then not delivered. */
   same: (a: T, b: T) => boolean;
@@ -37,8 +37,12 @@ const UNCHANGED_INTERVAL_MS = 250;
 /** A source may lose its data while nobody waits for it; an index that has lain for longer is not used. */
 const INDEX_TRUST_MS = 1_000;
 
+/** A wait that held for longer before it failed begins another outage. */
+const OUTAGE_APART_MS = 5_000;
+
 type Backoff = { readonly baseMs: number; readonly maxMs: number };
-const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000 };
+/** A read is cheap, and an agent that is back is to be noticed within a second. */
+const BACKOFF: Backoff = { baseMs: 100, maxMs: 1_000 };
 /** A permission comes back only when a person gives it. */
 const DENIED_BACKOFF: Backoff = { baseMs: 5_000, maxMs: 60_000 };
 /** A source whose index cannot be used would be asked in a loop. */
@@ -51,10 +55,10 @@ const NO_INDEX_BACKOFF: Backoff = { baseMs: 2_000, maxMs: 10_000 };
  * The index is forgotten whenever the source may not know it any more (any error, a lower index, a slow reader): a
  * source that lost its data would hold an old, higher one for a whole wait and report nothing.
  */
-export async function* watch<T>(
+export async function* changes<T>(
   query: Query<T>,
-  { signal, same, clock = systemClock, random = Math.random }: WatchOptions<T>,
-): AsyncGenerator<WatchEvent<T>, void, undefined> {
+  { signal, same, clock = systemClock, random = Math.random }: ChangesOptions<T>,
+): AsyncGenerator<ChangeEvent<T>, void, undefined> {
   let since: bigint | undefined;
   let last: { readonly value: T } | undefined;
   let failures = 0;
@@ -82,7 +86,7 @@ export async function* watch<T>(
       const error = RpcError.from(reason, Status.UNAVAILABLE);
       // The answer was held for too long, or a silent cut lost it; whether the source is gone the next read will show.
       if (waiting && error.code === Status.DEADLINE_EXCEEDED) continue;
-      if (waiting && clock.now() - started > BACKOFF.maxMs) {
+      if (waiting && clock.now() - started > OUTAGE_APART_MS) {
         failures = 0; // It had been well for a while: this is another outage.
         reported = undefined;
       }

@@ -1,0 +1,138 @@
+import { textOf } from '../../../rpc/error.js';
+import type { Logger } from '../../../rpc/log.js';
+import type { Node } from '../../../selector/node.js';
+import { createListedNode, MAX_NODES } from '../../node-data.js';
+import type { AddressPolicy } from '../address-policy.js';
+import { WEIGHT_KEY, ZONE_KEY } from './definition.js';
+
+/** `critical` is also what it is called under maintenance. */
+export type InstanceHealth = 'passing' | 'warning' | 'critical';
+
+/** One server of a service, as the catalog lists it. */
+export interface Instance {
+  readonly id: string;
+  readonly health: InstanceHealth;
+  /** The name of the Consul node that checks it. */
+  readonly host: string;
+  readonly node: Node;
+}
+
+/** Reads listing after listing of one service. */
+export type InstanceReader = (entries: readonly unknown[]) => readonly Instance[];
+
+const MAX_WARNINGS = 20;
+
+/** Skips what cannot be called, with one warning for each entry and reason however often it is listed. */
+export function instanceReader(service: string, logger: Logger, policy: AddressPolicy): InstanceReader {
+  let skipped = new Map<string, string>();
+  let flooded = false;
+  return (entries) => {
+    const skippedNow = new Map<string, string>();
+    const byAddress = new Map<string, Instance>();
+    let warnings = 0;
+    for (const [place, entry] of entries.slice(0, MAX_NODES).entries()) {
+      try {
+        const instance = parseInstance(service, entry);
+        policy(instance.node.address);
+        const other = byAddress.get(instance.node.address);
+        // Two agents may list one server; the one that has moved to another agent fails with the first.
+        if (!other || RANK[instance.health] < RANK[other.health])
+          byAddress.set(instance.node.address, instance);
+      } catch (error) {
+        const reason = textOf(error);
+        const key = `${keyOf(entry) ?? place}`;
+        skippedNow.set(key, reason);
+        if (skipped.get(key) === reason || ++warnings > MAX_WARNINGS) continue;
+        logger.warn('skipped an instance in Consul that cannot be called', { service, id: key, reason });
+      }
+    }
+    if (warnings > MAX_WARNINGS)
+      logger.warn('skipped more instances in Consul', { service, count: warnings - MAX_WARNINGS });
+    const floods = entries.length > MAX_NODES;
+    if (floods && !flooded) {
+      logger.warn('too many instances in Consul, the rest is not used', {
+        service,
+        count: entries.length,
+        limit: MAX_NODES,
+      });
+    }
+    flooded = floods;
+    skipped = skippedNow;
+    return [...byAddress.values()];
+  };
+}
+
+const RANK: Readonly<Record<InstanceHealth, number>> = { passing: 0, warning: 1, critical: 2 };
+
+/** @throws when it is not an instance of exactly this service at an address that can be called */
+function parseInstance(service: string, entry: unknown): Instance {
+  const { Node: rawHost, Service: rawService, Checks: checks } = record(entry, 'the entry');
+  const host = record(rawHost, 'Node');
+  const own = record(rawService, 'Service');
+  // Consul does not tell upper case from lower.
+  if (own.Service !== service)
+    throw new SyntaxError(`is of the service ${JSON.stringify(String(own.Service).slice(0, 128))}`);
+  const address = own.Address === '' || own.Address === undefined ? host.Address : own.Address;
+  if (typeof address !== 'string' || address === '') throw new SyntaxError('no address');
+  const { Port: port } = own;
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535)
+    throw new SyntaxError(`port ${JSON.stringify(port)}`);
+  const health = worst(checks);
+  const { [ZONE_KEY]: zone, [WEIGHT_KEY]: weight, ...meta } = texts(own.Meta);
+  const machineZone = texts(host.Meta)[ZONE_KEY];
+  return {
+    id: String(own.ID),
+    health,
+    host: String(host.Node),
+    node: createListedNode({
+      address: { kind: 'tcp', host: address, port },
+      weight: weightOf(health, weight, own.Weights),
+      zone: zone ?? machineZone,
+      tags: Array.isArray(own.Tags) ? own.Tags.filter((tag) => typeof tag === 'string') : [],
+      meta,
+    }),
+  };
+}
+
+function weightOf(health: InstanceHealth, exact: string | undefined, weights: unknown): number {
+  if (health === 'critical') return 0;
+  const { Passing: passing, Warning: warning } = (weights ?? {}) as Record<string, unknown>;
+  const wanted = exact !== undefined && /^\d/.test(exact) ? Number(exact) : number(passing);
+  return health === 'passing' ? wanted : Math.min(wanted, number(warning));
+}
+
+const number = (value: unknown) => (typeof value === 'number' ? value : 1);
+
+/** An instance is as well as the worst of its checks, those of its machine among them. */
+function worst(checks: unknown): InstanceHealth {
+  let health: InstanceHealth = 'passing';
+  for (const check of Array.isArray(checks) ? checks : []) {
+    const status = (check as { Status?: unknown } | null)?.Status;
+    if (status === 'critical') return 'critical';
+    if (status === 'warning') health = 'warning';
+  }
+  return health;
+}
+
+/** Without a prototype, so that neither `__proto__` nor `constructor` is more than a key. */
+function texts(value: unknown): Record<string, string> {
+  const plain: Record<string, string> = Object.create(null);
+  if (typeof value === 'object' && value !== null)
+    for (const [key, text] of Object.entries(value)) if (typeof text === 'string') plain[key] = text;
+  return plain;
+}
+
+function record(value: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new SyntaxError(`${what} is no object`);
+}
+
+/** What tells an entry from the others in a log; undefined where that cannot be read. */
+function keyOf(entry: unknown): string | undefined {
+  const { Node: host, Service: service } = (entry ?? {}) as {
+    Node?: { Node?: unknown };
+    Service?: { ID?: unknown };
+  };
+  return typeof service?.ID === 'string' ? `${service.ID} on ${String(host?.Node)}` : undefined;
+}
