@@ -30,6 +30,8 @@ function run(choice: TestChoice): void {
     '--enable-source-maps',
     '--test-reporter=spec',
     `--test-concurrency=${availableParallelism()}`,
+    // Of a test, and of a file: what hangs is to fail and not to hold up all others.
+    '--test-timeout=400000',
   ];
   const options = `${process.env.NODE_OPTIONS ?? ''} --unhandled-rejections=strict`.trim();
   const child = spawn(node, ['--test', ...flags, ...files], {

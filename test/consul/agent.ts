@@ -99,6 +99,7 @@ export async function startConsul(options: AgentOptions = {}): Promise<ConsulAge
 
   const stop = async (): Promise<void> => {
     await kill('SIGKILL');
+    giveBack(ports);
     cleaner.done();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
@@ -181,15 +182,34 @@ async function isReady(
   }
 }
 
-/** Ports below the range that the system gives to outgoing connections, so that they are free again at a restart. */
-export async function freePorts(): Promise<Ports> {
-  const found: number[] = [];
-  while (found.length < 3) {
-    const port = 12_000 + Math.floor(Math.random() * 20_000);
-    if (!found.includes(port) && (await isFree(port))) found.push(port);
+/**
+ * Ports of this process alone, so that nobody takes those of an agent while it is down: by the number of the process,
+ * below the range that the system gives to outgoing connections.
+ */
+const BLOCK = 60;
+const FIRST = 12_000 + (process.pid % 333) * BLOCK;
+const inUse = new Set<number>();
+let nextPort = 0;
+
+async function freePort(): Promise<number> {
+  for (let tried = 0; tried < BLOCK; tried++) {
+    const port = FIRST + (nextPort++ % BLOCK);
+    if (inUse.has(port) || !(await isFree(port))) continue;
+    inUse.add(port);
+    return port;
   }
-  return { http: found[0]!, server: found[1]!, serf: found[2]! };
+  throw new Error(`no port is free from ${FIRST} to ${FIRST + BLOCK - 1}`);
 }
+
+export const freePorts = async (): Promise<Ports> => ({
+  http: await freePort(),
+  server: await freePort(),
+  serf: await freePort(),
+});
+
+const giveBack = (ports: Ports | undefined) => {
+  for (const port of Object.values(ports ?? {})) inUse.delete(port);
+};
 
 const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -200,8 +220,7 @@ const isFree = (port: number): Promise<boolean> =>
 
 /** A port of 127.0.0.1 on which nobody listens. */
 export async function closedPort(): Promise<number> {
-  const { http } = await freePorts();
-  return http;
+  return freePort();
 }
 
 const tail = (folder: string) => readFileSync(join(folder, 'log'), 'utf8').slice(-2_000);

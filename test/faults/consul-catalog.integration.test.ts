@@ -25,6 +25,12 @@ test('F1: an agent that is killed under load and comes back costs no call of a c
   await using client = new Client({ resolver: plugin(), logger, timeoutMs: 5_000 });
   const faults = client.service(Faults);
   const load = openLoop(CALLS_PER_SECOND, (n) => faults.work({ n }));
+  await using _ = {
+    async [Symbol.asyncDispose]() {
+      await load.stop();
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
   await using reader = read(plugin(), Faults.name);
   await reader.untilNodes(({ length }) => length === 3);
   const calls = async (more: number) => {
@@ -41,5 +47,4 @@ test('F1: an agent that is killed under load and comes back costs no call of a c
   assert.deepEqual(load.failures, []);
   // One line per outage and side, and one when it is over, whatever the number of attempts.
   assert.ok(logger.lines.length <= 2 * (servers.length + 1), JSON.stringify(logger.lines));
-  await Promise.all(servers.map((server) => server.close()));
 });
