@@ -7,17 +7,14 @@ import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import { compressionTooLate } from '../compression-too-late.js';
-import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
+import type { Cancellable, IncomingCall, Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { isYoungCall } from '../young-call.js';
 import { metadataOf } from './headers.js';
-import { Inbox } from './inbox.js';
 import type { ServerOwner } from './owner.js';
-import { pace } from './pace.js';
 import { ErrorCode } from './protocol.js';
 import type { RequestHead } from './request-head.js';
-import { cutShort, type Fields, GrpcStream, STUCK_TICKS } from './stream.js';
-import { tooMuchUnread, unreadBytes, withoutChunk } from './unread.js';
+import { cutShort, type Fields, GrpcStream } from './stream.js';
 
 /** One call at the server's end; unary calls and streams differ in what they do with the requests. */
 export abstract class ServerStream extends GrpcStream implements IncomingCall, Timed {
@@ -208,140 +205,5 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   /** Whether a client that gives the call up has only just asked for it, and has got nothing of it. */
   get isYoung(): boolean {
     return !this.#hasReplied && isYoungCall(this.#openedAt, this.head.timeoutMs);
-  }
-}
-
-export class ServerUnary extends ServerStream implements IncomingUnary {
-  #request: Uint8Array | undefined;
-  #heldBytes = 0; // Of the budget, for a request that waits for its end.
-  requestCompressed = false;
-  #queuedBefore = 0;
-  #stuckTicks = 0;
-  protected override readonly hasRoom = true;
-
-  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
-    this.requestCompressed = compressed;
-    if (this.#request) throw new RpcError(Status.UNIMPLEMENTED, 'more than one request to a unary method');
-    this.#request = bytes;
-  }
-
-  override onData(buffer: Buffer, start: number, end: number, flowBytes: number, endStream: boolean): void {
-    super.onData(buffer, start, end, flowBytes, endStream);
-    if (!endStream && this.#request && this.#heldBytes === 0 && !this.isClosed) this.#hold(this.#request);
-  }
-
-  /** Most requests end with their only message. One that does not lies unread until it does. */
-  #hold(request: Uint8Array): void {
-    const bytes = unreadBytes(request);
-    if (!this.connection.unread.take(bytes)) return this.breakOff(tooMuchUnread());
-    this.#heldBytes = bytes;
-    this.#request = withoutChunk(request);
-  }
-
-  override release(): void {
-    super.release();
-    this.#giveBack();
-  }
-
-  #giveBack(): void {
-    this.connection.unread.giveBack(this.#heldBytes);
-    this.#heldBytes = 0;
-    this.#request = undefined;
-  }
-
-  /** A unary request comes at once and its reply is taken at once, also when the call has no deadline. */
-  override onTick(): void {
-    const { queuedBytes } = this;
-    const isStuck = !this.remoteEnded || (queuedBytes > 0 && queuedBytes === this.#queuedBefore);
-    this.#queuedBefore = queuedBytes;
-    this.#stuckTicks = isStuck ? this.#stuckTicks + 1 : 0;
-    if (this.#stuckTicks < STUCK_TICKS) return;
-    this.giveUp(deadlineExceeded('the client has not sent its request, or not taken its reply, in time'));
-  }
-
-  protected override onEnd(): void {
-    if (this.isAnswered) return this.closeIfEnded();
-    const bytes = this.#request;
-    if (!bytes) return this.fail(new RpcError(Status.UNIMPLEMENTED, 'no request to a unary method'));
-    this.#giveBack();
-    let request: unknown;
-    try {
-      request = this.readRequest(bytes, this.requestCompressed);
-    } catch (reason) {
-      return this.fail(RpcError.from(reason, Status.INTERNAL));
-    }
-    this.route.unary(this, request);
-  }
-
-  reply(message: unknown): void {
-    if (this.isAnswered) return;
-    try {
-      void this.sendReply(message);
-    } catch (reason) {
-      return this.fail(RpcError.from(reason, Status.INTERNAL));
-    }
-    this.finish(undefined);
-  }
-
-  fail(error: RpcError): void {
-    this.finish(error);
-  }
-}
-
-export class ServerExchange extends ServerStream implements IncomingStream {
-  readonly #inbox: Inbox;
-  /** Of the last that was read. */
-  requestCompressed = false;
-
-  constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
-    super(connection, id, route, wire, head);
-    this.#inbox = new Inbox({
-      read: (bytes, compressed) => {
-        this.requestCompressed = compressed;
-        return this.readRequest(bytes, compressed);
-      },
-      onRoom: () => this.readerHasRoom(),
-      onLeave: () => {},
-    });
-    this.#inbox.countIn(connection.unread);
-  }
-
-  start(): void {
-    this.route.stream(this, this.#inbox);
-  }
-
-  protected override get hasRoom(): boolean {
-    return this.#inbox.isEmpty;
-  }
-
-  protected override onRequest(bytes: Uint8Array, compressed: boolean): void {
-    this.#inbox.put(bytes, compressed);
-  }
-
-  override release(): void {
-    super.release();
-    this.#inbox.release();
-  }
-
-  protected override onEnd(): void {
-    this.#inbox.close(undefined);
-    this.closeIfEnded();
-  }
-
-  protected override onGone(): void {
-    this.#inbox.drop();
-    this.#inbox.close(new RpcError(Status.CANCELLED, 'the client cancelled before its last request'));
-  }
-
-  write(message: unknown): Promise<void> | undefined {
-    return this.sendReply(message) ?? pace();
-  }
-
-  end(): void {
-    this.finish(undefined);
-  }
-
-  fail(error: RpcError): void {
-    this.finish(error);
   }
 }

@@ -1,6 +1,7 @@
 """The command line that both peers have: `server` or `client`, with the options of Lictor's own."""
 
 import argparse
+import ssl
 
 
 def parse():
@@ -25,3 +26,15 @@ def read(path):
         return None
     with open(path, "rb") as file:
         return file.read()
+
+
+def tls(options, purpose):
+    if not options.tls:
+        return None
+    context = ssl.create_default_context(purpose, cafile=options.ca)
+    if options.cert:
+        context.load_cert_chain(options.cert, options.key)
+    if purpose is ssl.Purpose.CLIENT_AUTH and options.ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols(["h2"])
+    return context

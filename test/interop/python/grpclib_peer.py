@@ -138,21 +138,9 @@ async def begin(stream, metadata):
         await stream.send_initial_metadata(metadata=service.echoed(metadata, m.INITIAL))
 
 
-def tls(options, purpose):
-    if not options.tls:
-        return None
-    context = ssl.create_default_context(purpose, cafile=options.ca)
-    if options.cert:
-        context.load_cert_chain(options.cert, options.key)
-    if purpose is ssl.Purpose.CLIENT_AUTH and options.ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-    context.set_alpn_protocols(["h2"])
-    return context
-
-
 async def serve(options):
     server = Server([Service()])
-    await server.start("127.0.0.1", options.port, ssl=tls(options, ssl.Purpose.CLIENT_AUTH))
+    await server.start("127.0.0.1", options.port, ssl=arguments.tls(options, ssl.Purpose.CLIENT_AUTH))
     port = server._server.sockets[0].getsockname()[1]
     print(f"listening on 127.0.0.1:{port}", flush=True)
     await server.wait_closed()
@@ -162,7 +150,7 @@ async def call(options):
     from grpclib.config import Configuration
 
     host, _, port = options.server.rpartition(":")
-    context = tls(options, ssl.Purpose.SERVER_AUTH)
+    context = arguments.tls(options, ssl.Purpose.SERVER_AUTH)
     # The name that the certificate is for, where it is not the host.
     config = Configuration(ssl_target_name_override=options.server_name if context else None)
     channel = Channel(host, int(port), ssl=context, config=config)

@@ -140,20 +140,8 @@ async def answer(stream):
         stream.reset(RESET_NO_ERROR)
 
 
-def tls(options, purpose):
-    if not options.tls:
-        return None
-    context = ssl.create_default_context(purpose, cafile=options.ca)
-    if options.cert:
-        context.load_cert_chain(options.cert, options.key)
-    if purpose is ssl.Purpose.CLIENT_AUTH and options.ca:
-        context.verify_mode = ssl.CERT_REQUIRED
-    context.set_alpn_protocols(["h2"])
-    return context
-
-
 async def serve(options):
-    context = tls(options, ssl.Purpose.CLIENT_AUTH)
+    context = arguments.tls(options, ssl.Purpose.CLIENT_AUTH)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: wire.Connection(client=False, on_stream=answer), "127.0.0.1", options.port, ssl=context
@@ -165,7 +153,7 @@ async def serve(options):
 
 async def call(options):
     host, _, port = options.server.rpartition(":")
-    context = tls(options, ssl.Purpose.SERVER_AUTH)
+    context = arguments.tls(options, ssl.Purpose.SERVER_AUTH)
     name = (options.server_name or host) if context else None
     loop = asyncio.get_running_loop()
     transport, connection = await loop.create_connection(
