@@ -6,8 +6,11 @@ export interface PickContext {
   readonly hashKey?: string | undefined;
 }
 
-/** Picks one node for one call: synchronous, without I/O or timers, and it never fails. */
-export type Pick = (context: PickContext) => LiveNode;
+/**
+ * Picks one node for one call: synchronous, without I/O or timers, and it never fails.
+ * @param now the time of the call, for those that weigh how old a figure is @default performance.now()
+ */
+export type Pick = (call: PickContext, now?: number) => LiveNode;
 
 /**
  * A policy of choosing. A custom one is a value of this type:
@@ -18,8 +21,10 @@ export interface Balancer {
   readonly name: string;
   /**
    * Called for each new set of nodes that may be picked: on changes of the registry's list, and when a node loses or
-   * regains its connection. `nodes` is never empty and must not be changed. Load lives in the nodes, and they outlive
-   * the set; a balancer keeps only its own position.
+   * regains its connection, or is ejected or back. It may cost work that is linear in the nodes. `nodes` is never empty
+   * and must not be changed. Load lives in the nodes, and they outlive the set; a balancer keeps only its own position.
+   * @param listed all nodes of the list, also those that cannot be picked now, for policies that ask how much of a part
+   * of the set is left, such as zones @default nodes
    */
-  build(nodes: readonly LiveNode[]): Pick;
+  build(nodes: readonly LiveNode[], listed?: readonly LiveNode[]): Pick;
 }

@@ -8,4 +8,11 @@ export interface LiveNode {
   readonly inFlight: number;
   /** False from a connection's failure until it stands again; such a node is not picked while there are others. */
   readonly reachable: boolean;
+  /**
+   * How long its calls take, in milliseconds, as it was at `latencyAt`: a mean that takes every peak at once and
+   * forgets it over some ten seconds. 0 until a call has ended.
+   */
+  readonly latencyMs: number;
+  /** When `latencyMs` was measured, on the clock of `performance.now()`. */
+  readonly latencyAt: number;
 }

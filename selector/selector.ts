@@ -4,10 +4,11 @@ import type { Logger } from '../rpc/log.js';
 import { checkServiceName } from '../rpc/name.js';
 import type { Balancer, PickContext } from './balancer.js';
 import type { EmptyListPolicy, Link } from './list-guard.js';
+import type { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import { NodeLoad } from './load.js';
 import type { Resolver } from './resolver.js';
-import { type ListedNode, ServiceNodes } from './service-nodes.js';
+import { ServiceNodes } from './service-nodes.js';
 import { SharedWatch, type WatchState } from './shared-watch.js';
 
 export type SelectorOptions = {

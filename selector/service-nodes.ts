@@ -1,28 +1,10 @@
 import { RpcError, textOf } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
 import type { Balancer, Pick, PickContext } from './balancer.js';
+import { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import type { NodeLoad } from './load.js';
 import type { Node } from './node.js';
-
-/** A listed node with its load: what a balancer sees, and what a call is counted on. */
-export class ListedNode implements LiveNode {
-  node: Node;
-  readonly load: NodeLoad;
-
-  constructor(node: Node, load: NodeLoad) {
-    this.node = node;
-    this.load = load;
-  }
-
-  get inFlight(): number {
-    return this.load.inFlight;
-  }
-
-  get reachable(): boolean {
-    return this.load.reachable;
-  }
-}
 
 /** The nodes of one service, and the pick among them. */
 export class ServiceNodes {

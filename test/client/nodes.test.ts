@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Balancer, Client, defineService, type LiveNode, memory, RpcError, Status, unary } from 'lictor';
+import { liveNode } from '../contract/live-nodes.js';
 import { failure, failures } from '../contract/transport.js';
 import { deferred, turns } from '../deferred.js';
 import { Fleet, fleet } from './fleet.js';
@@ -145,8 +146,8 @@ describe('a balancer of one’s own', () => {
       },
     },
     'gives nothing': { name: 'mine', build: () => () => undefined as never },
-    'gives a node of nobody': { name: 'mine', build: () => () => foreign },
-    'gives no function': { name: 'mine', build: () => undefined as never },
+  const foreign = liveNode(A);
+    'gives no function': name: 'mine', build: () => undefined as never ,
   };
   for (const [how, balancer] of Object.entries(broken)) {
     test(`that ${how} fails calls with its name, and a later list is used`, LIMIT, async () => {

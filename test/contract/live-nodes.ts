@@ -2,7 +2,13 @@ import type { LiveNode } from '../../selector/live-node.js';
 
 /** A reachable node without calls in flight. Its weight is taken as it is, however wrong. */
 export function liveNode(address: string, weight = 1): LiveNode {
-  return { node: { address, weight, tags: [], meta: {} }, inFlight: 0, reachable: true };
+  return {
+    node: { address, weight, tags: [], meta: {} },
+    inFlight: 0,
+    reachable: true,
+    latencyMs: 0,
+    latencyAt: 0,
+  };
 }
 
 /** `count` nodes at ports from 1, or one for each of the weights. */
