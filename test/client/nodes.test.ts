@@ -131,7 +131,7 @@ describe('nodes that cannot be reached', () => {
 });
 
 describe('a balancer of one’s own', () => {
-  const foreign = { node: { address: A, weight: 1, tags: [], meta: {} }, inFlight: 0, reachable: true };
+  const foreign = liveNode(A);
   const broken: Readonly<Record<string, Balancer>> = {
     'throws when it picks': {
       name: 'mine',
@@ -146,8 +146,8 @@ describe('a balancer of one’s own', () => {
       },
     },
     'gives nothing': { name: 'mine', build: () => () => undefined as never },
-  const foreign = liveNode(A);
-    'gives no function': name: 'mine', build: () => undefined as never ,
+    'gives a node of nobody': { name: 'mine', build: () => () => foreign },
+    'gives no function': { name: 'mine', build: () => undefined as never },
   };
   for (const [how, balancer] of Object.entries(broken)) {
     test(`that ${how} fails calls with its name, and a later list is used`, LIMIT, async () => {
