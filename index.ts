@@ -1,5 +1,7 @@
 // For those who call and answer.
 export { Client, type ClientOptions, type ServiceOptions } from './client/client.js';
+export type { RetryOptions } from './client/retry.js';
+export type { RetryBudgetOptions } from './client/retry-budget.js';
 export type { ClientSettings } from './client/settings.js';
 export { fromGrpcDefinition, type GrpcDefinition, isGrpcDefinition } from './codec/grpc-definition.js';
 // For generated code.
@@ -38,6 +40,7 @@ export { RpcError, type RpcErrorOptions } from './rpc/error.js';
 export type { Interceptor, Next } from './rpc/interceptor.js';
 export { type Logger, silentLogger, stderrLogger } from './rpc/log.js';
 export { Metadata, type MetadataInit, type MetadataValue } from './rpc/metadata.js';
+export type { NodeFilter } from './rpc/node-filter.js';
 export type { MessageCodec, MessageType } from './rpc/service.js';
 export {
   type Bidi,
@@ -57,14 +60,18 @@ export {
 } from './rpc/service.js';
 export type { ClientMethod, DynamicReply, Handler, Implementation, ServiceClient } from './rpc/signature.js';
 export { Status, type StatusName, statusName } from './rpc/status.js';
+export { detached } from './rpc/surrounding-call.js';
 export { consistentHash } from './selector/balancer/consistent-hash.js';
 export type { BalancerName } from './selector/balancer/named.js';
 export { random } from './selector/balancer/random.js';
 export { roundRobin } from './selector/balancer/round-robin.js';
 export { weightedRoundRobin } from './selector/balancer/weighted-round-robin.js';
 export type { Balancer, Pick, PickContext } from './selector/balancer.js';
+export type { EjectionOptions } from './selector/ejection.js';
+export type { ExplainedNode, Explanation } from './selector/explanation.js';
 export type { EmptyListPolicy } from './selector/list-guard.js';
 export type { LiveNode } from './selector/live-node.js';
+export { inFlight, type LoadMetric, peakEwma } from './selector/load-metric.js';
 export { createNode, type Node, type NodeInit } from './selector/node.js';
 export type { Resolution, Resolver } from './selector/resolver.js';
 export type { WatchState } from './selector/shared-watch.js';

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { compressionNamed } from '../codec/compression.js';
 import {
   fromGrpcDefinition,
@@ -18,8 +19,9 @@ import { type Logger, stderrLogger } from '../rpc/log.js';
 import { defineService, type Methods, type Service, unary } from '../rpc/service.js';
 import type { ServiceClient } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
-import { type BalancerName, balancerNamed } from '../selector/balancer/named.js';
-import type { Balancer } from '../selector/balancer.js';
+import { hasSide } from '../rpc/surrounding-call.js';
+import { balancerNamed } from '../selector/balancer/named.js';
+import type { Explanation } from '../selector/explanation.js';
 import { type EmptyListPolicy, emptyListPolicies } from '../selector/list-guard.js';
 import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
@@ -31,29 +33,32 @@ import { wireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
 import { Connections } from './connections.js';
 import { Invoker } from './invoke.js';
+import { Retries } from './retry.js';
 import { Routing } from './routing.js';
-import { type AllSettings, type ClientSettings, checkSettings } from './settings.js';
+import {
+  type AllSettings,
+  type ClientSettings,
+  checkOnlySettings,
+  checkSettings,
+  defaultSettings,
+  pickRules,
+  settingsOver,
+} from './settings.js';
 
-export type ClientOptions = {
+export type ClientOptions = ClientSettings & {
   /** Where nodes come from: `consul(...)`, `local()`, `fixed([...])`. */
   resolver?: Resolver | undefined;
   /** One address to call, without a resolver; a call's own `target` overrides it. */
   target?: string | undefined;
-  /** How a node is picked: a name, or a Balancer. @default 'roundRobin' */
-  balancer?: BalancerName | Balancer | undefined;
   /** @default 'h2' */
   transport?: EngineName | Engine | undefined;
   tls?: ClientTls | undefined;
-  /** The time of a unary call that says none; streams have none unless they say one. Infinity for no limit. @default 10,000 */
-  timeoutMs?: number | undefined;
   /** Stand around every call; the first is the outermost. */
   interceptors?: readonly Interceptor[] | undefined;
   /** Tracing, outside of the interceptors. */
   plugins?: readonly TracingPlugin[] | undefined;
   /** Compression of requests; a call may say otherwise. @default 'identity' */
   compression?: CompressionName | undefined;
-  /** The largest message sent or taken. @default 4 MiB */
-  maxMessageBytes?: number | undefined;
   /** How long calls in flight may still take when the client closes, or their node has left. @default 10,000 */
   graceMs?: number | undefined;
   /**
@@ -84,10 +89,11 @@ export class Client implements AsyncDisposable {
   readonly #byPath = new Map<string, BoundMethod>();
   /** What the client was made with. */
   readonly #made: AllSettings;
-  #balancer: BalancerName | Balancer;
+  #settings: AllSettings;
   #closing: Promise<void> | undefined;
 
   constructor(options: ClientOptions = {}) {
+    hasSide('client');
     const engine = engineNamed(options.transport ?? 'h2');
     const logger = options.logger ?? stderrLogger;
     if (options.target !== undefined) parseAddress(options.target);
@@ -96,20 +102,17 @@ export class Client implements AsyncDisposable {
     compressionNamed(options.compression ?? 'identity');
     checkParts(options);
     const emptyListPolicy = checkPolicy(options.emptyListPolicy);
-    const timeoutMs = options.timeoutMs ?? 10_000;
-    const nameOrBalancer = options.balancer ?? 'roundRobin';
-    const maxMessageBytes = options.maxMessageBytes ?? 4 * 1024 * 1024;
-    this.#made = { timeoutMs, balancer: nameOrBalancer, maxMessageBytes };
+    this.#made = this.#settings = settingsOver(defaultSettings, options);
     checkSettings(this.#made);
-    this.#balancer = nameOrBalancer;
-    const balancer = balancerNamed(nameOrBalancer);
+    const { timeoutMs, maxMessageBytes, retry } = this.#made;
     const { resolver, tls } = options;
     checkTls(tls);
     this.#selector =
       resolver &&
       new Selector({
         resolver,
-        balancer,
+        balancer: balancerNamed(this.#made.balancer),
+        rules: pickRules(this.#made),
         logger,
         emptyListPolicy,
         emptyListGraceMs: options.emptyListGraceMs ?? 60_000,
@@ -131,6 +134,7 @@ export class Client implements AsyncDisposable {
     for (const plugin of plugins) plugin.init({ logger });
     this.#invoker = new Invoker({
       routing: this.#routing,
+      retries: retry === false ? undefined : new Retries(retry),
       interceptors: [...plugins.map((plugin) => plugin.interceptor), ...(options.interceptors ?? [])],
       timeoutMs,
     });
@@ -179,9 +183,17 @@ export class Client implements AsyncDisposable {
    */
   watchState(service: string): WatchState {
     if (this.#selector) return this.#selector.state(service);
-    throw new RpcError(Status.FAILED_PRECONDITION, 'the client has no resolver, so there is no watch', {
-      maybeExecuted: false,
-    });
+    throw noResolver('there is no watch');
+  }
+
+  /**
+   * Why each node of a service takes calls like this one, or does not: whom it may go to, who is ejected, drained, full.
+   * @param service the full name: `helloworld.Greeter`; without a call before, no node is known
+   * @throws RpcError FAILED_PRECONDITION for a client without a resolver
+   */
+  explain(service: string, call: Pick<CallOptions, 'hashKey' | 'nodes'> = {}): Explanation {
+    if (this.#selector) return this.#selector.explain(service, call);
+    throw noResolver('there are no nodes to explain');
   }
 
   /**
@@ -190,14 +202,17 @@ export class Client implements AsyncDisposable {
    * @throws RangeError or TypeError for a setting that is refused or unknown; nothing has changed then
    */
   configure(settings: ClientSettings): void {
-    checkSettings(settings);
-    const { timeoutMs, balancer, maxMessageBytes } = this.#made;
-    this.#invoker.timeoutMs = settings.timeoutMs ?? timeoutMs;
-    this.#connections.maxMessageBytes = settings.maxMessageBytes ?? maxMessageBytes;
-    const wanted = settings.balancer ?? balancer;
-    if (wanted === this.#balancer) return; // It keeps its position.
-    this.#balancer = wanted;
-    this.#selector?.setBalancer(balancerNamed(wanted));
+    checkOnlySettings(settings);
+    const before = this.#settings;
+    const next = settingsOver(this.#made, settings);
+    this.#settings = next;
+    this.#invoker.timeoutMs = next.timeoutMs;
+    this.#connections.maxMessageBytes = next.maxMessageBytes;
+    // What does not change keeps its state: the budget of retries, the position of a balancer.
+    if (!isDeepStrictEqual(next.retry, before.retry))
+      this.#invoker.retries = next.retry === false ? undefined : new Retries(next.retry);
+    this.#selector?.setRules(pickRules(next));
+    if (next.balancer !== before.balancer) this.#selector?.setBalancer(balancerNamed(next.balancer));
   }
 
   /** Ends the watches, gives calls in flight `graceMs`, then closes the connections. Harmless twice. */
@@ -238,6 +253,11 @@ export class Client implements AsyncDisposable {
     return bound;
   }
 }
+
+const noResolver = (then: string): RpcError =>
+  new RpcError(Status.FAILED_PRECONDITION, `the client has no resolver, so ${then}`, {
+    maybeExecuted: false,
+  });
 
 function checkPolicy(policy: EmptyListPolicy = 'grace'): EmptyListPolicy {
   if (emptyListPolicies.includes(policy)) return policy;

@@ -6,12 +6,15 @@ import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
 import { LateIterator } from '../rpc/late-iterator.js';
 import { Metadata } from '../rpc/metadata.js';
 import { single } from '../rpc/single.js';
+import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
 import type { BoundMethod } from './bound-method.js';
+import { HedgedUnary } from './hedged-unary.js';
 import { interceptedReplies } from './intercepted-replies.js';
+import type { Retries } from './retry.js';
 import type { Routing } from './routing.js';
 import { StreamInvocation } from './stream.js';
 import { ToldReplies } from './told-replies.js';
-import { UnaryInvocation } from './unary.js';
+import { UnaryInvocation, type UnarySettle, type UnaryToSend } from './unary.js';
 
 const NO_OPTIONS: CallOptions = Object.freeze({});
 const NEVER = new AbortController().signal;
@@ -20,6 +23,8 @@ setMaxListeners(0, NEVER);
 
 export type InvokerOptions = {
   readonly routing: Routing;
+  /** As of `Invoker.retries`. */
+  readonly retries: Retries | undefined;
   readonly interceptors: readonly Interceptor[];
   /** As of `Invoker.timeoutMs`. */
   readonly timeoutMs: number;
@@ -27,14 +32,17 @@ export type InvokerOptions = {
 
 /** Turns a method and its arguments into a call. One per client. */
 export class Invoker {
-  readonly #routing: Routing;
+  readonly routing: Routing;
   readonly #interceptors: readonly Interceptor[];
   readonly #chains = new WeakMap<BoundMethod, Next>();
   /** For unary calls that say none; may be set at any time, and counts from the next call on. */
   timeoutMs: number;
+  /** Likewise. */
+  retries: Retries | undefined;
 
   constructor(options: InvokerOptions) {
-    this.#routing = options.routing;
+    this.routing = options.routing;
+    this.retries = options.retries;
     this.#interceptors = options.interceptors;
     this.timeoutMs = options.timeoutMs;
   }
@@ -50,16 +58,18 @@ export class Invoker {
     if (this.#interceptors.length > 0)
       return this.#throughChain(method, request, options).then((reply) => reply.message);
     return new Promise((resolve, reject) => {
+      const now = performance.now();
       const call = {
         request,
         metadata: ownMetadata(options),
-        deadline: deadlineIn(options.timeoutMs ?? this.timeoutMs),
+        deadline: deadlineIn(options.timeoutMs ?? this.timeoutMs, now),
         signal: options.signal,
       };
-      new UnaryInvocation(this.#routing, method, call, options, false, (error, reply) => {
+      const settle: UnarySettle = (error, reply) => {
         if (error) reject(error);
         else resolve(reply);
-      }).start();
+      };
+      this.#startUnary(method, call, options, false, settle, now);
     });
   }
 
@@ -87,7 +97,7 @@ export class Invoker {
       signal: options.signal,
       deadline: () => streamDeadline(options),
     };
-    return repliesTo(new StreamInvocation(this.#routing, method, call, options), options);
+    return repliesTo(new StreamInvocation(this, method, call, options), options);
   }
 
   async #reply(method: BoundMethod, request: unknown, options: CallOptions): Promise<unknown> {
@@ -113,7 +123,10 @@ export class Invoker {
       service: method.service,
       method: method.wire.method,
       metadata,
-      deadline: kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.timeoutMs) : streamDeadline(options),
+      deadline: earlier(
+        kind === 'unary' ? deadlineIn(options.timeoutMs ?? this.timeoutMs) : streamDeadline(options),
+        surroundingCall()?.deadline,
+      ),
       signal,
       message,
       options,
@@ -141,24 +154,33 @@ export class Invoker {
         deadline: call.deadline,
         signal: sentSignal(call),
       };
-      new UnaryInvocation(
-        this.#routing,
-        method,
-        sent,
-        call.options,
-        true,
-        (error, message, header, trailer) => {
-          if (error) reject(error);
-          else resolve({ message, header: header ?? new Metadata(), trailer: trailer ?? new Metadata() });
-        },
-      ).start();
+      const settle: UnarySettle = (error, message, header, trailer) => {
+        if (error) reject(error);
+        else resolve({ message, header: header ?? new Metadata(), trailer: trailer ?? new Metadata() });
+      };
+      this.#startUnary(method, sent, call.options, true, settle, performance.now());
     });
+  }
+
+  #startUnary(
+    method: BoundMethod,
+    call: UnaryToSend,
+    options: CallOptions,
+    wantsMetadata: boolean,
+    settle: UnarySettle,
+    now: number,
+  ): void {
+    const { routing, retries } = this;
+    const isHedged = retries?.isHedging && (options.idempotent ?? method.wire.method.idempotent);
+    if (isHedged)
+      new HedgedUnary({ routing, retries }, method, call, options, wantsMetadata, settle).start(now);
+    else new UnaryInvocation(this, method, call, options, wantsMetadata, settle).start(now);
   }
 
   async #lastStream(method: BoundMethod, call: Call & { side: 'client' }): Promise<Reply> {
     const { message, metadata, deadline, options } = call;
     const sent = { message, metadata, signal: sentSignal(call), deadline: () => deadline };
-    const stream = new StreamInvocation(this.#routing, method, sent, options);
+    const stream = new StreamInvocation(this, method, sent, options);
     const { header } = stream;
     const replies = await begun(repliesTo(stream, options), header);
     if (streamsReplies(method.wire.method))

@@ -1,15 +1,15 @@
 import type { CallOptions } from '../rpc/call.js';
-import type { Deadline } from '../rpc/deadline.js';
+import { type Deadline, remainingMs } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
-import type { NodeLoad } from '../selector/load.js';
-import type { Selector } from '../selector/selector.js';
+import type { ListedNode } from '../selector/listed-node.js';
+import type { Selector, ServiceSelector } from '../selector/selector.js';
 import type { Connection } from '../transport/transport.js';
 import type { BoundMethod } from './bound-method.js';
 import type { Connections } from './connections.js';
 
-/** Where one attempt of a call goes. Without `load` it has a fixed target. */
-export type Routed = { readonly connection: Connection; readonly load: NodeLoad | undefined };
+/** Where one attempt of a call goes. Without `node` it has a fixed target. */
+export type Routed = { readonly connection: Connection; readonly node: ListedNode | undefined };
 
 /** Finds the connection for a call: a fixed target, or a node that the selector picks. */
 export class Routing {
@@ -24,14 +24,24 @@ export class Routing {
     this.#target = target;
   }
 
-  /** Without waiting, or undefined when the service's first list is still to come (or names nobody). */
-  route(method: BoundMethod, options: CallOptions): Routed | undefined {
+  /**
+   * Without waiting, or undefined when that has to be: the service's first list is still to come (or names nobody), or
+   * the call waits for a node that can be reached.
+   * @param tried nodes that have had the call
+   */
+  route(
+    method: BoundMethod,
+    options: CallOptions,
+    now: number,
+    tried?: readonly ListedNode[],
+  ): Routed | undefined {
     if (this.#closed) throw closed();
     const target = options.target ?? this.#target;
-    if (target !== undefined) return { connection: this.#connections.get(target), load: undefined };
+    if (target !== undefined) return { connection: this.#connections.get(target), node: undefined };
     method.selector ??= this.#serviceOf(method);
-    const node = method.selector.select(options);
-    return node && { connection: this.#connections.get(node.load.address), load: node.load };
+    if (options.waitForReady && !method.selector.isReady) return undefined;
+    const node = method.selector.select(options, now, tried);
+    return node && { connection: this.#connections.get(node.load.address), node };
   }
 
   /** After `route` gave nothing. */
@@ -41,18 +51,22 @@ export class Routing {
     deadline: Deadline | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Routed> {
-    const node = await method.selector!.selectWhenKnown(options, deadline, signal).catch((error) => {
-      throw this.#closed ? closed() : error;
-    });
-    if (this.#closed) throw closed();
-    return { connection: this.#connections.get(node.load.address), load: node.load };
+    try {
+      const selector = method.selector!;
+      if (options.waitForReady) await selector.ready(remainingMs(deadline), signal);
+      const node = await selector.selectWhenKnown(options, deadline, signal);
+      if (!this.#closed) return { connection: this.#connections.get(node.load.address), node };
+    } catch (reason) {
+      if (!this.#closed) throw reason;
+    }
+    throw closed();
   }
 
   close(): void {
     this.#closed = true;
   }
 
-  #serviceOf(method: BoundMethod) {
+  #serviceOf(method: BoundMethod): ServiceSelector {
     if (this.#selector) return this.#selector.service(method.service);
     throw failedPrecondition(
       'the client has neither a resolver nor a target; give it one, or give this call a target',

@@ -4,7 +4,7 @@ import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
 import { Status } from '../rpc/status.js';
-import type { NodeLoad } from '../selector/load.js';
+import type { ListedNode } from '../selector/listed-node.js';
 import type { ReplyStream, StreamCall } from '../transport/transport.js';
 import type { WireMethod } from '../transport/wire-method.js';
 import { cancelledBy } from './cancelled-by.js';
@@ -16,7 +16,7 @@ export type OutgoingStream = {
   readonly metadata: Metadata | undefined;
   readonly deadline: Deadline | undefined;
   readonly compression: CompressionName | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly signals: readonly AbortSignal[];
 };
 
 /** A streaming call at one node; the transport gets this very object. */
@@ -27,28 +27,33 @@ export class StreamAttempt implements StreamCall, Abortable {
   readonly compression: CompressionName | undefined;
   readonly stream: ReplyStream;
   readonly replies: AsyncIterator<unknown>;
-  /** Of the node; without it the call has a fixed target. */
-  readonly load: NodeLoad | undefined;
-  readonly #signal: AbortSignal | undefined;
+  /** Without it the call has a fixed target. */
+  readonly node: ListedNode | undefined;
+  /** The server had begun to answer. */
+  isCommitted = false;
+  readonly #began: number;
+  readonly #signals: readonly AbortSignal[];
   #isOver = false;
 
   /** Sends it. @throws RpcError */
-  constructor(call: OutgoingStream, routed: Routed, requests: AsyncIterable<unknown>) {
+  constructor(call: OutgoingStream, routed: Routed, requests: AsyncIterable<unknown>, now: number) {
     this.wire = call.wire;
     this.metadata = call.metadata;
     this.deadline = call.deadline;
     this.compression = call.compression;
-    this.load = routed.load;
-    this.#signal = call.signal;
-    if (this.load) this.load.inFlight++;
+    this.node = routed.node;
+    this.#began = now;
+    this.#signals = call.signals;
+    this.node?.began();
     try {
       this.stream = routed.connection.stream(this, requests);
       this.replies = this.stream[Symbol.asyncIterator]();
     } catch (reason) {
-      this.ended();
-      throw RpcError.from(reason, Status.INTERNAL);
+      const error = RpcError.from(reason, Status.INTERNAL);
+      this.ended(error);
+      throw error;
     }
-    if (this.#signal && !this.#isOver) tellWhenAborted(this.#signal, this);
+    if (!this.#isOver) for (const signal of this.#signals) tellWhenAborted(signal, this);
   }
 
   /** The node has nothing more to do with the call. */
@@ -60,10 +65,15 @@ export class StreamAttempt implements StreamCall, Abortable {
     this.stream.cancel(cancelledBy(signal, true));
   }
 
-  ended(): void {
+  /** Of a stream of replies the first is there: how long that took says something of the node, the rest does not. */
+  answered(): void {
+    this.node?.answered(this.#began, performance.now());
+  }
+
+  ended(error: RpcError | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.load) this.load.inFlight--;
-    if (this.#signal) forgetAborted(this.#signal, this);
+    this.node?.left(error, this.#began, performance.now());
+    for (const signal of this.#signals) forgetAborted(signal, this);
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkCompression } from '../codec/compression.js';
 import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
 import type { CallOptions } from '../rpc/call.js';
@@ -5,12 +6,14 @@ import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { Metadata } from '../rpc/metadata.js';
 import { Status } from '../rpc/status.js';
+import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
+import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
 import { type Requests, requestsOf } from './requests.js';
+import { type Attempts, givenUp, isUnsent, MAX_UNSENT, metadataOfAttempt, type Retries } from './retry.js';
 import type { Routed, Routing } from './routing.js';
 import { type OutgoingStream, StreamAttempt } from './stream-attempt.js';
-import { isUnsent, MAX_UNSENT } from './unsent.js';
 
 type Step = IteratorResult<unknown, undefined>;
 
@@ -33,20 +36,34 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
   readonly #method: BoundMethod;
   readonly #call: StreamToSend;
   readonly #options: CallOptions;
+  readonly #retries: Retries | undefined;
+  /** Of the server's call in whose handler this one is made. */
+  readonly #outerDeadline: Deadline | undefined;
+  readonly #signals: readonly AbortSignal[];
   #first: Promise<Step> | undefined;
   #attempt: StreamAttempt | undefined;
-  #finding: AbortController | undefined; // While it waits for a node.
+  #waiting: AbortController | undefined; // While it waits for a node, or before the next attempt.
   #replies: AsyncIterator<unknown> | undefined; // When no other node will be asked any more.
   #last: Promise<Step> | undefined;
   #isLeft = false;
   #header: Promise<Metadata> | undefined;
   #tellHeader: ((header: Metadata | Promise<Metadata>) => void) | undefined;
 
-  constructor(routing: Routing, method: BoundMethod, call: StreamToSend, options: CallOptions) {
+  /** @param retries undefined to send again only what no server has seen */
+  constructor(
+    { routing, retries }: { readonly routing: Routing; readonly retries: Retries | undefined },
+    method: BoundMethod,
+    call: StreamToSend,
+    options: CallOptions,
+  ) {
     this.#routing = routing;
+    this.#retries = retries;
     this.#method = method;
     this.#call = call;
     this.#options = options;
+    const outer = surroundingCall();
+    this.#outerDeadline = outer?.deadline;
+    this.#signals = [call.signal, outer?.signal].filter((signal) => signal !== undefined);
   }
 
   [Symbol.asyncIterator](): this {
@@ -91,7 +108,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
     // What waits for a reply may end as the transport likes; nobody need look at it any more.
     this.#last?.catch(() => {});
     const left = new RpcError(Status.CANCELLED, 'the reader left the stream');
-    this.#finding?.abort(left);
+    this.#waiting?.abort(left);
     const returned = replies?.return?.();
     // Also where that waits behind a `next()` that waits, or where the first reply is still to come.
     this.cancel(left);
@@ -117,50 +134,107 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
   async #firstStep(): Promise<Step> {
     const { compression } = this.#options;
     checkCompression(compression);
-    const { message, metadata, signal } = this.#call;
+    const { message, metadata } = this.#call;
     const { wire } = this.#method;
     const requests = requestsOf(wire.method, message);
-    const call: OutgoingStream = { wire, metadata, deadline: this.#call.deadline(), compression, signal };
-    for (let unsent = 0; ; unsent++) {
-      if (signal?.aborted) throw cancelledBy(signal, false);
-      const routed =
-        this.#routing.route(this.#method, this.#options) ?? (await this.#whenKnown(call.deadline));
+    const deadline = earlier(this.#call.deadline(), this.#outerDeadline);
+    const call: OutgoingStream = { wire, metadata, deadline, compression, signals: this.#signals };
+    const attempts: Attempts = { made: 0, unsent: 0 };
+    let tried: ListedNode[] | undefined;
+    this.#retries?.budget.count(performance.now());
+    for (;;) {
+      this.#checkSignals();
+      const routed = this.#route(tried) ?? (await this.#whenKnown(deadline));
       // It may have aborted, or the reader have left, between the first list of nodes and now.
-      if (signal?.aborted) throw cancelledBy(signal, false);
+      this.#checkSignals();
       if (this.#isLeft) return DONE;
+      if (routed.node) tried = [...(tried ?? []), routed.node];
       try {
-        return await this.#send(call, routed, requests);
+        return await this.#send(metadataOfAttempt(metadata, attempts.made), call, routed, requests);
       } catch (reason) {
         const error = RpcError.from(reason, Status.INTERNAL);
-        const again = !this.#isLeft && routed.load && isUnsent(error) && requests.canReplay;
-        if (!again || unsent >= MAX_UNSENT) throw error;
+        const again = !this.#isLeft && requests.canReplay;
+        const delayMs = again ? this.#delayMs(error, attempts, routed, deadline) : undefined;
+        if (delayMs === undefined) throw attempts.made > 1 ? givenUp(error, attempts.made) : error;
+        if (delayMs > 0) await this.#interruptible((signal) => sleep(delayMs, undefined, { signal }));
       }
     }
   }
 
-  #send(call: OutgoingStream, routed: Routed, requests: Requests): Promise<Step> {
-    const attempt = new StreamAttempt(call, routed, requests.open());
+  #route(tried: readonly ListedNode[] | undefined): Routed | undefined {
+    return this.#routing.route(this.#method, this.#options, performance.now(), tried);
+  }
+
+  #checkSignals(): void {
+    for (const signal of this.#signals) if (signal.aborted) throw cancelledBy(signal, false);
+  }
+
+  /** After which time the call goes to another node, if it does. */
+  #delayMs(
+    error: RpcError,
+    attempts: Attempts,
+    { node }: Routed,
+    deadline: Deadline | undefined,
+  ): number | undefined {
+    if (error.code === Status.CANCELLED) return undefined;
+    if (isUnsent(error) && node && (this.#options.waitForReady || attempts.unsent++ < MAX_UNSENT)) return 0;
+    attempts.made++;
+    const how = {
+      isIdempotent: this.#options.idempotent ?? this.#method.wire.method.idempotent,
+      isCommitted: this.#attempt?.isCommitted ?? false,
+      isLate: false,
+    };
+    const now = performance.now();
+    const delayMs = this.#retries?.delayMs(error, attempts, how, now);
+    if (delayMs === undefined || (deadline !== undefined && now + delayMs >= deadline)) return undefined;
+    return delayMs;
+  }
+
+  async #send(
+    metadata: Metadata | undefined,
+    call: OutgoingStream,
+    routed: Routed,
+    requests: Requests,
+  ): Promise<Step> {
+    const attempt = new StreamAttempt({ ...call, metadata }, routed, requests.open(), performance.now());
     this.#attempt = attempt;
     const tell = this.#tellHeader;
     // Of an attempt that has ended the first step says whether it was the last one.
-    if (tell) void attempt.stream.header.then((header) => !attempt.isOver && tell(header));
-    return attempt.replies.next() as Promise<Step>;
+    void attempt.stream.header.then((header) => {
+      if (attempt.isOver) return;
+      attempt.isCommitted = true;
+      tell?.(header);
+    });
+    const step = (await attempt.replies.next()) as Step;
+    if (!step.done && call.wire.method.kind === 'serverStream') attempt.answered();
+    return step;
   }
 
-  async #whenKnown(deadline: Deadline | undefined): Promise<Routed> {
-    const { signal } = this.#call;
-    this.#finding = new AbortController();
-    if (signal) tellWhenAborted(signal, this);
+  #whenKnown(deadline: Deadline | undefined): Promise<Routed> {
+    return this.#interruptible((signal) =>
+      this.#routing.routeWhenKnown(this.#method, this.#options, deadline, signal),
+    );
+  }
+
+  /** Waits for something until one of the call's signals aborts, or the reader leaves. */
+  async #interruptible<T>(wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#waiting = new AbortController();
+    for (const signal of this.#signals) tellWhenAborted(signal, this);
     try {
-      return await this.#routing.routeWhenKnown(this.#method, this.#options, deadline, this.#finding.signal);
+      return await wait(this.#waiting.signal);
+    } catch (reason) {
+      throw RpcError.from(
+        this.#waiting.signal.aborted ? this.#waiting.signal.reason : reason,
+        Status.CANCELLED,
+      );
     } finally {
-      this.#finding = undefined;
-      if (signal) forgetAborted(signal, this);
+      this.#waiting = undefined;
+      for (const signal of this.#signals) forgetAborted(signal, this);
     }
   }
 
   onAborted(signal: AbortSignal): void {
-    this.#finding?.abort(signal.reason);
+    this.#waiting?.abort(signal.reason);
   }
 }
 

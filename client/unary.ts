@@ -6,94 +6,154 @@ import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
 import { Status } from '../rpc/status.js';
+import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
+import type { ListedNode } from '../selector/listed-node.js';
 import type { Cancellable, UnaryCall } from '../transport/transport.js';
 import type { WireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
+import { type Attempts, givenUp, isUnsent, MAX_UNSENT, metadataOfAttempt, type Retries } from './retry.js';
 import type { Routed, Routing } from './routing.js';
-import { isUnsent, MAX_UNSENT } from './unsent.js';
 
-/** One unary call from its options to its outcome; the transport gets this very object. */
-export class UnaryInvocation implements UnaryCall, Abortable {
-  readonly wire: WireMethod;
+export type UnaryToSend = {
   readonly request: unknown;
   readonly metadata: Metadata | undefined;
   readonly deadline: Deadline | undefined;
+  readonly signal: AbortSignal | undefined;
+};
+
+export type UnarySettle = (
+  error: RpcError | undefined,
+  reply: unknown,
+  header: Metadata | undefined,
+  trailer: Metadata | undefined,
+) => void;
+
+/** One unary call from its options to its outcome, in as many attempts as it takes; the transport gets this very object. */
+export class UnaryInvocation implements UnaryCall, Abortable {
+  readonly wire: WireMethod;
+  readonly request: unknown;
   readonly wantsMetadata: boolean;
   readonly compression: CompressionName | undefined;
+  /** Of the attempt. */
+  metadata: Metadata | undefined;
+  deadline: Deadline | undefined;
+  readonly #call: UnaryToSend;
   readonly #method: BoundMethod;
   readonly #routing: Routing;
+  readonly #retries: Retries | undefined;
   readonly #options: CallOptions;
-  readonly #signal: AbortSignal | undefined;
+  /** Of the server's call in whose handler this one is made. */
+  readonly #outerSignal: AbortSignal | undefined;
   readonly #settle: UnarySettle;
-  #routed: Routed | undefined;
+  /** Of the whole call. */
+  readonly #deadline: Deadline | undefined;
+  #node: ListedNode | undefined;
+  #began = 0;
   #sent: Cancellable | undefined;
-  #unsent = 0;
+  #attempts: Attempts | undefined;
+  /** Nodes that have had the call; once there is such a list, it is kept. */
+  #tried: ListedNode[] | undefined;
+  #pause: NodeJS.Timeout | undefined;
+  /** While no node had it. */
+  #cancelled: RpcError | undefined;
 
+  /**
+   * @param retries undefined to send again only what no server has seen
+   * @param tried nodes that are not to have the call; those that get it are added
+   */
   constructor(
-    routing: Routing,
+    { routing, retries }: { readonly routing: Routing; readonly retries: Retries | undefined },
     method: BoundMethod,
-    call: {
-      request: unknown;
-      metadata: Metadata | undefined;
-      deadline: Deadline | undefined;
-      signal: AbortSignal | undefined;
-    },
+    call: UnaryToSend,
     options: CallOptions,
     wantsMetadata: boolean,
     settle: UnarySettle,
+    tried?: ListedNode[],
   ) {
     this.#routing = routing;
+    this.#retries = retries;
     this.#method = method;
+    this.#call = call;
     this.wire = method.wire;
     this.request = call.request;
     this.metadata = call.metadata;
-    this.deadline = call.deadline;
-    this.#signal = call.signal;
+    const outer = surroundingCall();
+    this.#outerSignal = outer?.signal;
+    this.#deadline = this.deadline = outer ? earlier(call.deadline, outer.deadline) : call.deadline;
     this.#options = options;
     this.compression = options.compression;
     this.wantsMetadata = wantsMetadata || options.onHeader !== undefined || options.onTrailer !== undefined;
     this.#settle = settle;
+    this.#tried = tried;
   }
 
-  start(): void {
-    const signal = this.#signal;
-    if (signal) {
-      if (signal.aborted) return this.#end(cancelledBy(signal, false));
-      tellWhenAborted(signal, this);
-    }
-    this.#attempt();
+  /** @param now the time at which the call was made */
+  start(now: number): void {
+    const aborted = this.#aborted;
+    if (aborted) return this.#settle(cancelledBy(aborted, false), undefined, undefined, undefined);
+    if (this.#call.signal) tellWhenAborted(this.#call.signal, this);
+    if (this.#outerSignal) tellWhenAborted(this.#outerSignal, this);
+    this.#retries?.budget.count(now);
+    this.#attempt(now);
   }
 
   onAborted(signal: AbortSignal): void {
-    this.#sent?.cancel(cancelledBy(signal, true));
+    this.cancel(cancelledBy(signal, true));
   }
 
-  #attempt(): void {
+  /** Ends the call with `error`, once it has been started. */
+  cancel(error: RpcError): void {
+    if (this.#sent) return this.#sent.cancel(error);
+    this.#cancelled = error;
+    if (!this.#pause) return;
+    clearTimeout(this.#pause);
+    this.#end(error);
+  }
+
+  get #aborted(): AbortSignal | undefined {
+    if (this.#call.signal?.aborted) return this.#call.signal;
+    return this.#outerSignal?.aborted ? this.#outerSignal : undefined;
+  }
+
+  #attempt(now: number): void {
     try {
       checkCompression(this.compression);
-      const routed = this.#routing.route(this.#method, this.#options);
-      if (routed) return this.#send(routed);
+      const routed = this.#routing.route(this.#method, this.#options, now, this.#tried);
+      if (routed) return this.#send(routed, now);
     } catch (reason) {
       return this.#end(RpcError.from(reason, Status.INTERNAL));
     }
-    this.#routing.routeWhenKnown(this.#method, this.#options, this.deadline, this.#signal).then(
-      (routed) => this.#send(routed),
+    const signal = this.#call.signal ?? this.#outerSignal;
+    this.#routing.routeWhenKnown(this.#method, this.#options, this.#deadline, signal).then(
+      (routed) => this.#send(routed, performance.now()),
       (reason) => this.#end(RpcError.from(reason, Status.INTERNAL)),
     );
   }
 
-  #send(routed: Routed): void {
+  #send({ connection, node }: Routed, now: number): void {
     // It may have aborted between the first list of nodes and now.
-    if (this.#signal?.aborted) return this.#end(cancelledBy(this.#signal, false));
-    this.#routed = routed;
-    if (routed.load) routed.load.inFlight++;
+    const aborted = this.#aborted;
+    if (aborted) return this.#end(cancelledBy(aborted, false));
+    if (this.#cancelled) return this.#end(this.#cancelled);
+    this.#node = node;
+    this.#began = now;
+    if (node) {
+      node.began();
+      this.#tried?.push(node);
+    }
+    if (this.#retries && this.#isIdempotent)
+      this.deadline = this.#retries.deadlineOfAttempt(this.#deadline, now);
     try {
-      this.#sent = routed.connection.unary(this);
+      this.#sent = connection.unary(this);
     } catch (reason) {
       // Its contract forbids it, but a transport may be anybody's.
       this.done(RpcError.from(reason, Status.INTERNAL), undefined, undefined, undefined);
     }
+  }
+
+  get #isIdempotent(): boolean {
+    return this.#options.idempotent ?? this.wire.method.idempotent;
   }
 
   done(
@@ -102,14 +162,48 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     header: Metadata | undefined,
     trailer: Metadata | undefined,
   ): void {
-    const load = this.#routed?.load;
-    if (load) load.inFlight--;
-    if (error && load && isUnsent(error) && this.#unsent++ < MAX_UNSENT) return this.#attempt();
-    this.#end(error, reply, header, trailer);
+    const now = performance.now();
+    this.#sent = undefined;
+    this.#node?.ended(error, this.#began, now);
+    if (error && this.#goesOn(error, header !== undefined, now)) return;
+    const tries = error ? (this.#attempts?.made ?? 0) : 0;
+    this.#end(error && tries > 1 ? givenUp(error, tries) : error, reply, header, trailer);
+  }
+
+  /** Whether the call that has failed is sent again. */
+  #goesOn(error: RpcError, isCommitted: boolean, now: number): boolean {
+    // Ended from this side.
+    if (error.code === Status.CANCELLED) return false;
+    this.#attempts ??= { made: 0, unsent: 0 };
+    const node = this.#node;
+    if (node) this.#tried ??= [node];
+    if (isUnsent(error) && node) {
+      if (this.#options.waitForReady || this.#attempts.unsent++ < MAX_UNSENT) {
+        this.#attempt(now);
+        return true;
+      }
+    }
+    this.#attempts.made++;
+    const isLate =
+      error.code === Status.DEADLINE_EXCEEDED && this.deadline !== this.#deadline && this.#hasTime(now);
+    const how = { isIdempotent: this.#isIdempotent, isCommitted, isLate };
+    const delayMs = this.#retries?.delayMs(error, this.#attempts, how, now);
+    if (delayMs === undefined || !this.#hasTime(now + delayMs)) return false;
+    this.metadata = metadataOfAttempt(this.#call.metadata, this.#attempts.made);
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#attempt(performance.now());
+    }, delayMs);
+    return true;
+  }
+
+  #hasTime(at: number): boolean {
+    return this.#deadline === undefined || at < this.#deadline;
   }
 
   #end(error: RpcError | undefined, reply?: unknown, header?: Metadata, trailer?: Metadata): void {
-    if (this.#signal) forgetAborted(this.#signal, this);
+    if (this.#call.signal) forgetAborted(this.#call.signal, this);
+    if (this.#outerSignal) forgetAborted(this.#outerSignal, this);
     const { onHeader, onTrailer } = this.#options;
     try {
       if (onHeader && header) onHeader(header);
@@ -120,10 +214,3 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     this.#settle(error, reply, header, trailer);
   }
 }
-
-export type UnarySettle = (
-  error: RpcError | undefined,
-  reply: unknown,
-  header: Metadata | undefined,
-  trailer: Metadata | undefined,
-) => void;

@@ -2,6 +2,7 @@ import type { CompressionName } from './compression.js';
 import type { Deadline } from './deadline.js';
 import type { RpcError } from './error.js';
 import type { Metadata, MetadataInit } from './metadata.js';
+import type { NodeFilter } from './node-filter.js';
 import type { Method } from './service.js';
 import { Watched } from './watched.js';
 
@@ -15,6 +16,12 @@ export type CallOptions = {
   metadata?: MetadataInit | undefined;
   /** Calls with the same key go to the same node under a balancer that hashes (`consistentHash`). */
   hashKey?: string | undefined;
+  /** Which nodes it may go to: `{ tags: ['canary'], meta: { version: '2' } }`. @default all */
+  nodes?: NodeFilter | undefined;
+  /** Whether running it twice does no harm, so that it may be sent again when nobody knows if it ran. @default the method's */
+  idempotent?: boolean | undefined;
+  /** Waits, up to its deadline, for a node that can be reached, where it would fail at once. @default false */
+  waitForReady?: boolean | undefined;
   /** Calls this address (`host:port`) and asks no resolver. */
   target?: string | undefined;
   /** Compression of the requests; `uncompressed(message)` leaves one of them as it is. @default the client's */

@@ -11,11 +11,11 @@ export const MAX_TIMEOUT_MS = 86_400_000;
  * The deadline of a call that may take `timeoutMs` from now; Infinity means no deadline.
  * @throws RangeError for what is not a number of milliseconds from 0
  */
-export function deadlineIn(timeoutMs: number): Deadline | undefined {
+export function deadlineIn(timeoutMs: number, now = performance.now()): Deadline | undefined {
   if (timeoutMs === Number.POSITIVE_INFINITY) return undefined;
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0))
     throw new RangeError(`timeoutMs: milliseconds from 0, or Infinity, got ${timeoutMs}`);
-  return performance.now() + Math.min(timeoutMs, MAX_TIMEOUT_MS);
+  return now + Math.min(timeoutMs, MAX_TIMEOUT_MS);
 }
 
 export const remainingMs = (deadline: Deadline | undefined): number =>

@@ -22,9 +22,15 @@ const RESERVED = new Set([
   'upgrade',
   'user-agent',
 ]);
-/** Of gRPC's own keys the one that is the application's: the details of an error, as other languages send them. */
-const STATUS_DETAILS = 'grpc-status-details-bin';
-const isReserved = (key: string) => RESERVED.has(key) || (key.startsWith('grpc-') && key !== STATUS_DETAILS);
+/** Of gRPC's own keys those that are no part of the protocol itself. */
+const OPEN = new Set([
+  // The details of an error, as other languages send them.
+  'grpc-status-details-bin',
+  // gRFC A6, retries: what a server says, and what it is told.
+  'grpc-retry-pushback-ms',
+  'grpc-previous-rpc-attempts',
+]);
+const isReserved = (key: string) => RESERVED.has(key) || (key.startsWith('grpc-') && !OPEN.has(key));
 
 /**
  * Key-value pairs that travel beside a call: header and trailer.

@@ -1,19 +1,22 @@
 import type { Deadline } from '../rpc/deadline.js';
-import { remainingMs } from '../rpc/deadline.js';
+import { deadlineExceeded, remainingMs } from '../rpc/deadline.js';
 import type { Logger } from '../rpc/log.js';
 import { checkServiceName } from '../rpc/name.js';
-import type { Balancer, PickContext } from './balancer.js';
+import type { Balancer } from './balancer.js';
+import type { Explanation } from './explanation.js';
 import type { EmptyListPolicy, Link } from './list-guard.js';
 import type { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import { NodeLoad } from './load.js';
 import type { Resolver } from './resolver.js';
-import { ServiceNodes } from './service-nodes.js';
+import { type PickRules, type Selection, ServiceNodes } from './service-nodes.js';
 import { SharedWatch, type WatchState } from './shared-watch.js';
+import { waitFor } from './wait.js';
 
 export type SelectorOptions = {
   readonly resolver: Resolver;
   readonly balancer: Balancer;
+  readonly rules: PickRules;
   readonly logger: Logger;
   readonly emptyListPolicy: EmptyListPolicy;
   readonly emptyListGraceMs: number;
@@ -27,18 +30,26 @@ export type SelectorOptions = {
 export class Selector {
   readonly #options: SelectorOptions;
   #balancer: Balancer;
+  #rules: PickRules;
   readonly #services = new Map<string, ServiceSelector>();
   readonly #loads = new Map<string, NodeLoad>();
 
   constructor(options: SelectorOptions) {
     this.#options = options;
     this.#balancer = options.balancer;
+    this.#rules = options.rules;
   }
 
   /** Picks with another balancer from now on. */
   setBalancer(balancer: Balancer): void {
     this.#balancer = balancer;
     for (const { nodes } of this.#services.values()) nodes.setBalancer(balancer);
+  }
+
+  /** Picks by other rules from now on. */
+  setRules(rules: PickRules): void {
+    this.#rules = rules;
+    for (const { nodes } of this.#services.values()) nodes.setRules(rules);
   }
 
   /**
@@ -48,7 +59,14 @@ export class Selector {
   service(name: string): ServiceSelector {
     const known = this.#services.get(name);
     if (known) return known;
-    const nodes = new ServiceNodes(this.#balancer, (address) => this.#loadOf(address));
+    const nodes = new ServiceNodes({
+      service: name,
+      balancer: this.#balancer,
+      rules: this.#rules,
+      logger: this.#options.logger,
+      loadOf: (address) => this.#loadOf(address),
+      random: Math.random,
+    });
     const watch = new SharedWatch(checkServiceName(name), {
       ...this.#options,
       link: (address) => this.#linkTo(address),
@@ -69,7 +87,7 @@ export class Selector {
     if (!load || load.reachable === reachable) return;
     load.reachable = reachable;
     for (const { nodes, watch } of this.#services.values()) {
-      if (nodes.has(address)) nodes.rebuild();
+      nodes.reachableChanged(address);
       if (!reachable) watch.refused(address);
     }
   }
@@ -77,6 +95,12 @@ export class Selector {
   /** What is known of a service; `pending` before its first call. */
   state(name: string): WatchState {
     return this.#services.get(name)?.state ?? { kind: 'pending' };
+  }
+
+  /** Why each node of a service takes calls like this one, or does not; no nodes before its first call. */
+  explain(name: string, call: Selection): Explanation {
+    const service = this.#services.get(name);
+    return service?.explain(call) ?? { service: name, state: { kind: 'pending' }, nodes: [] };
   }
 
   close(): void {
@@ -105,6 +129,8 @@ export class Selector {
   }
 }
 
+const UNREACHABLE = { details: 'all connections have failed' };
+
 /** The nodes of one service, ready to be picked from. */
 export class ServiceSelector {
   readonly watch: SharedWatch;
@@ -115,9 +141,13 @@ export class ServiceSelector {
     this.nodes = nodes;
   }
 
-  /** The node for a call, or undefined when none is known (yet). Asks no registry. */
-  select(context: PickContext): ListedNode | undefined {
-    return this.nodes.pick(context);
+  /**
+   * The node for a call, or undefined when none is known (yet). Asks no registry.
+   * @param tried nodes that have had this call
+   * @throws RpcError as `ServiceNodes.pick`
+   */
+  select(call: Selection, now: number, tried?: readonly ListedNode[]): ListedNode | undefined {
+    return this.nodes.pick(call, now, tried);
   }
 
   /**
@@ -125,14 +155,33 @@ export class ServiceSelector {
    * @throws RpcError UNAVAILABLE without a node, naming where it was looked for; CANCELLED, DEADLINE_EXCEEDED
    */
   async selectWhenKnown(
-    context: PickContext,
+    call: Selection,
     deadline: Deadline | undefined,
     signal?: AbortSignal,
   ): Promise<ListedNode> {
     await this.watch.settled(remainingMs(deadline), signal);
-    const node = this.nodes.pick(context);
+    const node = this.nodes.pick(call, performance.now());
     if (node) return node;
     throw this.watch.unavailable();
+  }
+
+  /** Whether there is a node that, for all that is known, can be reached. */
+  get isReady(): boolean {
+    return this.nodes.isReachable;
+  }
+
+  /**
+   * Waits until there is one.
+   * @throws RpcError CANCELLED, DEADLINE_EXCEEDED
+   */
+  async ready(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    while (!this.isReady) {
+      await waitFor(this.nodes.whenReachable(), timeoutMs, signal, () => {
+        const { details } = this.nodes.nodes.length > 0 ? UNREACHABLE : this.watch.unavailable();
+        const text = `no node could be called within ${Math.round(timeoutMs)} ms: ${details}`;
+        return deadlineExceeded(text, false);
+      });
+    }
   }
 
   get state(): WatchState {
@@ -142,5 +191,17 @@ export class ServiceSelector {
   /** What is known now, for people and tools to look at. */
   get listed(): readonly LiveNode[] {
     return this.nodes.nodes;
+  }
+
+  /** Why each node takes calls like this one, or does not. */
+  explain(call: Selection): Explanation {
+    const now = performance.now();
+    const nodes = this.nodes.nodes.map((listed) => ({
+      node: listed.node,
+      ...this.nodes.explain(listed, call, now),
+      inFlight: listed.inFlight,
+      latencyMs: listed.latencyMs,
+    }));
+    return { service: this.watch.service, state: this.state, nodes };
   }
 }

@@ -1,21 +1,93 @@
 import { RpcError, textOf } from '../rpc/error.js';
+import type { Logger } from '../rpc/log.js';
+import type { NodeFilter } from '../rpc/node-filter.js';
 import { Status } from '../rpc/status.js';
-import type { Balancer, Pick, PickContext } from './balancer.js';
+import type { Balancer, PickContext } from './balancer.js';
+import { EjectedNodes } from './ejected-nodes.js';
+import type { Ejection } from './ejection.js';
 import { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import type { NodeLoad } from './load.js';
 import type { Node } from './node.js';
+import { describeFilter, filterKey, matches } from './node-filter.js';
+import { NodeSet } from './node-set.js';
+import { ServiceLoad } from './service-load.js';
+import { warmEnough } from './slow-start.js';
+
+/** What a pick goes by: the balancer's part, and which nodes the call may go to. */
+export interface Selection extends PickContext {
+  readonly nodes?: NodeFilter | undefined;
+}
+
+/** What decides which nodes are picked from, beside the balancer; may change while the client runs. */
+export type PickRules = {
+  readonly ejection: Ejection | undefined;
+  /** How long a fresh node takes to its full share; 0 for at once. */
+  readonly slowStartMs: number;
+  /** Calls in flight at one node; it is passed over when it has that many. */
+  readonly maxInFlightPerNode: number;
+  /** Calls in flight at all nodes of a service. */
+  readonly maxInFlight: number;
+  /** Calls that are tried for each that succeeds, when most fail; undefined for all. */
+  readonly throttle: number | undefined;
+};
+
+/** The balancer alone decides. */
+export const balancerAlone: PickRules = {
+  ejection: undefined,
+  slowStartMs: 0,
+  maxInFlightPerNode: Number.POSITIVE_INFINITY,
+  maxInFlight: Number.POSITIVE_INFINITY,
+  throttle: undefined,
+};
+
+export type ServiceNodesOptions = {
+  readonly service: string;
+  readonly balancer: Balancer;
+  readonly rules: PickRules;
+  readonly logger: Logger;
+  readonly loadOf: (address: string) => NodeLoad;
+  /** From 0 up to 1. */
+  readonly random: () => number;
+};
+
+/** Picks that do not fit are made again that often, and then a node that fits is looked for one by one. */
+const PICKS = 4;
+
+/** Sets of nodes that filters have chosen. More than a program has; a call's filter may come from outside. */
+const MAX_FILTERS = 64;
 
 /** The nodes of one service, and the pick among them. */
 export class ServiceNodes {
+  readonly #options: ServiceNodesOptions;
+  readonly #ejected: EjectedNodes;
   #balancer: Balancer;
-  readonly #loadOf: (address: string) => NodeLoad;
+  #rules: PickRules;
   #byAddress = new Map<string, ListedNode>();
-  #pick: Pick | undefined;
+  #all: NodeSet;
+  readonly #filtered = new Map<string, NodeSet>();
+  readonly #load = new ServiceLoad();
+  #isFirstList = true;
+  /** Until then some node is fresh. */
+  #freshUntil = 0;
+  #waiting: (() => void)[] = [];
 
-  constructor(balancer: Balancer, loadOf: (address: string) => NodeLoad) {
-    this.#balancer = balancer;
-    this.#loadOf = loadOf;
+  constructor(options: ServiceNodesOptions) {
+    this.#options = options;
+    this.#balancer = options.balancer;
+    this.#rules = options.rules;
+    this.#ejected = new EjectedNodes({
+      service: options.service,
+      rules: () => this.#rules.ejection,
+      logger: options.logger,
+      reachable: () => this.#reachable,
+      onChange: (node) => {
+        if (node.standing === 'in') this.#isFresh(node);
+        this.rebuild();
+      },
+      random: options.random,
+    });
+    this.#all = new NodeSet([], this.#balancer);
   }
 
   get addresses(): IterableIterator<string> {
@@ -26,19 +98,25 @@ export class ServiceNodes {
     return this.#byAddress.has(address);
   }
 
-  get nodes(): readonly LiveNode[] {
+  get nodes(): readonly ListedNode[] {
     return [...this.#byAddress.values()];
   }
 
   /** Takes the complete new set. Nodes that stay keep their object; of two with one address the first counts. */
   replace(nodes: readonly Node[]): void {
+    const before = this.#byAddress;
     const next = new Map<string, ListedNode>();
     for (const node of nodes) {
       if (next.has(node.address)) continue;
-      const known = this.#byAddress.get(node.address);
+      const known = before.get(node.address);
       if (known) known.node = node;
-      next.set(node.address, known ?? new ListedNode(node, this.#loadOf(node.address)));
+      const listed =
+        known ?? new ListedNode(node, this.#options.loadOf(node.address), this.#load, this.#ejected);
+      if (!known && !this.#isFirstList) this.#isFresh(listed);
+      next.set(node.address, listed);
     }
+    for (const [address, node] of before) if (!next.has(address)) this.#ejected.forget(node);
+    this.#isFirstList = this.#isFirstList && next.size === 0;
     this.#byAddress = next;
     this.rebuild();
   }
@@ -48,44 +126,201 @@ export class ServiceNodes {
     this.rebuild();
   }
 
-  /** Nodes that cannot be reached are left out, unless all of them are: then any may have come back. */
-  rebuild(): void {
-    const all = [...this.#byAddress.values()];
-    const reachable = all.filter((node) => node.reachable);
-    const candidates = reachable.length > 0 ? reachable : all;
-    if (candidates.length === 0) {
-      this.#pick = undefined;
-      return;
-    }
-    try {
-      const pick = this.#balancer.build(candidates);
-      if (typeof pick !== 'function') throw new TypeError(`build() gave ${textOf(pick)} and no function`);
-      this.#pick = pick;
-    } catch (reason) {
-      this.#pick = () => {
-        throw this.#broken(reason);
-      };
-    }
+  setRules(rules: PickRules): void {
+    this.#rules = rules;
+    if (!rules.ejection) this.#ejected.clear();
   }
 
-  /** Undefined when no node is known. */
-  pick(context: PickContext): ListedNode | undefined {
-    if (!this.#pick) return undefined;
+  /** A connection has failed, or stands again. */
+  reachableChanged(address: string): void {
+    const node = this.#byAddress.get(address);
+    if (!node) return;
+    if (node.reachable) {
+      this.#ejected.tryNow(node, performance.now());
+      this.#isFresh(node);
+    }
+    this.rebuild();
+    if (node.reachable) this.#wake();
+  }
+
+  rebuild(): void {
+    this.#all = new NodeSet(this.nodes, this.#balancer);
+    // They are made again by the calls that want them.
+    this.#filtered.clear();
+    if (this.#all.isReachable) this.#wake();
+  }
+
+  /**
+   * The node for a call; undefined when no node is known.
+   * @param tried nodes that have had this call; none of them is picked while there are others
+   * @throws RpcError RESOURCE_EXHAUSTED when all nodes have as many calls as they may, UNAVAILABLE when a filter leaves
+   * none, INTERNAL for a balancer that fails
+   */
+  pick(call: Selection, now: number, tried?: readonly ListedNode[]): ListedNode | undefined {
+    if (this.#byAddress.size === 0) return undefined;
+    this.#admit(now);
+    if (now >= this.#ejected.due) {
+      const onTrial = this.#ejected.trial(now, (node) => this.#isFit(node, call, tried));
+      if (onTrial) return onTrial;
+    }
+    const set = call.nodes === undefined ? this.#all : this.#matching(call.nodes);
+    const node = this.#pickFrom(set, call, now);
+    if (node.load.inFlight < this.#rules.maxInFlightPerNode && tried === undefined && now >= this.#freshUntil)
+      return node;
+    return this.#pickFit(set, node, call, now, tried);
+  }
+
+  /** Whether there is a node that, for all that is known, can be reached. */
+  get isReachable(): boolean {
+    return this.#all.isReachable;
+  }
+
+  /** Resolves when there is one. */
+  whenReachable(): Promise<void> {
+    if (this.isReachable) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Why a node takes calls like this one, or why it does not. */
+  explain(node: ListedNode, call: Selection, now: number): { eligible: boolean; reason: string } {
+    const not = (reason: string) => ({ eligible: false, reason });
+    if (call.nodes && !matches(call.nodes, node.node))
+      return not(`it is not of those that the call wants: ${describeFilter(call.nodes)}`);
+    const set = call.nodes ? this.#matching(call.nodes) : this.#all;
+    const within = (at: number) => `${Math.max(0, Math.ceil((at - now) / 100) / 10)} s`;
+    if (!set.candidates.includes(node)) {
+      if (!node.reachable) return not('its connection has failed, and is tried again all the time');
+      return not(
+        node.standing === 'trial'
+          ? 'its calls failed; one is on trial there now'
+          : `its calls failed; it gets one on trial in ${within(this.#ejected.until(node) ?? now)}`,
+      );
+    }
+    if (node.node.weight === 0 && set.candidates.some(({ node: { weight } }) => weight > 0))
+      return not('it is drained: its weight is 0');
+    const { maxInFlightPerNode, slowStartMs } = this.#rules;
+    if (node.inFlight >= maxInFlightPerNode)
+      return not(`it has ${node.inFlight} calls in flight, as many as it may`);
+    if (!node.reachable) return { eligible: true, reason: 'no node can be reached, so all are tried' };
+    if (node.standing !== 'in')
+      return { eligible: true, reason: 'its calls failed, but there is no other that can be reached' };
+    if (node.freshSince !== undefined && now < node.freshSince + slowStartMs) {
+      const full = within(node.freshSince + slowStartMs);
+      return { eligible: true, reason: `it is fresh, and has its full share in ${full}` };
+    }
+    return { eligible: true, reason: 'it is well' };
+  }
+
+  /** @throws RpcError for a call that the service is not to have */
+  #admit(now: number): void {
+    const { maxInFlight, throttle } = this.#rules;
+    const { service } = this.#options;
+    if (this.#load.inFlight >= maxInFlight)
+      throw new RpcError(
+        Status.RESOURCE_EXHAUSTED,
+        `${service} has ${maxInFlight} calls in flight already (maxInFlight)`,
+        { maybeExecuted: false },
+      );
+    if (throttle !== undefined && this.#load.holdsBack(throttle, now, this.#options.random()))
+      throw unavailable(`${service} refuses or fails most calls, so this client holds some of them back`);
+  }
+
+  get #reachable(): number {
+    let count = 0;
+    for (const node of this.#byAddress.values()) if (node.reachable && node.node.weight > 0) count++;
+    return count;
+  }
+
+  #isFresh(node: ListedNode): void {
+    const { slowStartMs } = this.#rules;
+    if (slowStartMs === 0) return;
+    node.freshSince = performance.now();
+    this.#freshUntil = node.freshSince + slowStartMs;
+  }
+
+  #wake(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #matching(filter: NodeFilter): NodeSet {
+    const key = filterKey(filter);
+    let set = this.#filtered.get(key);
+    if (!set) {
+      if (this.#filtered.size >= MAX_FILTERS) this.#filtered.clear();
+      set = new NodeSet(
+        this.nodes.filter(({ node }) => matches(filter, node)),
+        this.#balancer,
+      );
+      this.#filtered.set(key, set);
+    }
+    if (set.candidates.length > 0) return set;
+    throw unavailable(
+      `none of the ${this.#byAddress.size} nodes of ${this.#options.service} has ${describeFilter(filter)}`,
+    );
+  }
+
+  #pickFrom(set: NodeSet, call: Selection, now: number): ListedNode {
     let node: LiveNode;
     try {
-      node = this.#pick(context);
+      node = set.pick(call, now);
     } catch (reason) {
-      throw this.#broken(reason);
+      throw set.broken(reason);
     }
     if (node instanceof ListedNode) return node;
-    throw this.#broken(new TypeError(`it picked ${textOf(node)}, which is not one of its nodes`));
+    throw set.broken(new TypeError(`it picked ${textOf(node)}, which is not one of its nodes`));
   }
 
-  #broken(reason: unknown): RpcError {
-    if (reason instanceof RpcError) return reason;
-    return new RpcError(Status.INTERNAL, `the balancer ${this.#balancer.name} failed: ${textOf(reason)}`, {
-      cause: reason,
-      maybeExecuted: false,
-    });
+  /** Picks again as long as the node picked does not fit. */
+  #pickFit(
+    set: NodeSet,
+    first: ListedNode,
+    call: Selection,
+    now: number,
+    tried: readonly ListedNode[] | undefined,
+  ): ListedNode {
+    const { maxInFlightPerNode, slowStartMs } = this.#rules;
+    const takes = (node: ListedNode) => node.load.inFlight < maxInFlightPerNode && !tried?.includes(node);
+    let node = first;
+    let spare: ListedNode | undefined;
+    for (let picks = 1; ; picks++) {
+      if (takes(node)) {
+        // The node of a key is where the key's data is, fresh or not.
+        if (call.hashKey !== undefined || node.freshSince === undefined) return node;
+        if (warmEnough(node.freshSince, slowStartMs, now, this.#options.random)) return node;
+        spare ??= node;
+      }
+      if (picks === PICKS) break;
+      node = this.#pickFrom(set, call, now);
+    }
+    if (spare) return spare;
+    const { candidates } = set;
+    const start = Math.floor(this.#options.random() * candidates.length);
+    let full = 0;
+    for (let i = 0; i < candidates.length; i++) {
+      const other = candidates[(start + i) % candidates.length]!;
+      if (takes(other) && other.node.weight > 0) return other;
+      if (other.load.inFlight >= maxInFlightPerNode) full++;
+    }
+    if (full < candidates.length && first.load.inFlight < maxInFlightPerNode) return first;
+    throw new RpcError(
+      Status.RESOURCE_EXHAUSTED,
+      `all ${candidates.length} nodes of ${this.#options.service} have ${maxInFlightPerNode} calls in flight (maxInFlightPerNode)`,
+      { maybeExecuted: false },
+    );
+  }
+
+  #isFit(node: ListedNode, call: Selection, tried: readonly ListedNode[] | undefined): boolean {
+    return (
+      node.reachable &&
+      node.load.inFlight < this.#rules.maxInFlightPerNode &&
+      !tried?.includes(node) &&
+      (call.nodes === undefined || matches(call.nodes, node.node))
+    );
   }
 }
+
+const unavailable = (text: string): RpcError =>
+  new RpcError(Status.UNAVAILABLE, text, { maybeExecuted: false });

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
 import { RpcError } from '../rpc/error.js';
 import { MAX_TIMER_MS } from '../rpc/limit.js';
 import type { Logger } from '../rpc/log.js';
@@ -9,6 +8,7 @@ import { type EmptyListPolicy, type Link, ListGuard } from './list-guard.js';
 import type { Node } from './node.js';
 import { Paced } from './paced.js';
 import type { Resolver } from './resolver.js';
+import { waitFor } from './wait.js';
 
 /** What is known of a service, to be read at any time. */
 export type WatchState =
@@ -84,21 +84,7 @@ export class SharedWatch {
    */
   async settled(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#state.kind !== 'pending') return;
-    let timer: NodeJS.Timeout | undefined;
-    let waiting: Abortable | undefined;
-    try {
-      await Promise.race([
-        this.#first,
-        new Promise<never>((_, reject) => {
-          waiting = { onAborted: ({ reason }) => reject(RpcError.from(reason, Status.CANCELLED)) };
-          if (signal) tellWhenAborted(signal, waiting);
-          if (Number.isFinite(timeoutMs)) timer = setTimeout(() => reject(this.#late(timeoutMs)), timeoutMs);
-        }),
-      ]);
-    } finally {
-      clearTimeout(timer);
-      if (signal && waiting) forgetAborted(signal, waiting);
-    }
+    await waitFor(this.#first, timeoutMs, signal, () => this.#late(timeoutMs));
   }
 
   /** Why there is no node to call. */

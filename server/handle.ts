@@ -4,6 +4,7 @@ import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
 import type { Logger } from '../rpc/log.js';
 import type { Method } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
+import { hasBothSides, within } from '../rpc/surrounding-call.js';
 import type { IncomingStream, IncomingUnary } from '../transport/transport.js';
 import { MAX_RESPONSE_METADATA_BYTES, type ServerCall } from './context.js';
 import type { Gate } from './gate.js';
@@ -44,13 +45,21 @@ export class MethodRunner implements Runner {
   unary(incoming: IncomingUnary, request: unknown): void {
     const refused = this.gate.enter(incoming);
     if (refused) incoming.fail(refused);
-    else new UnaryRun(this, incoming).start(request);
+    else {
+      const run = new UnaryRun(this, incoming);
+      if (hasBothSides()) within(run, () => run.start(request));
+      else run.start(request);
+    }
   }
 
   stream(incoming: IncomingStream, requests: AsyncIterable<unknown>): void {
     const refused = this.gate.enter(incoming);
     if (refused) incoming.fail(refused);
-    else void new StreamRun(this, incoming).start(requests);
+    else {
+      const run = new StreamRun(this, incoming);
+      if (hasBothSides()) void within(run, () => run.start(requests));
+      else void run.start(requests);
+    }
   }
 
   run(message: unknown, context: ServerCall): unknown {
@@ -64,7 +73,8 @@ export class MethodRunner implements Runner {
   }
 
   handle(message: unknown, context: CallContext): unknown {
-    return this.#handler(message, context);
+    // An interceptor may have changed its deadline, or its signal.
+    return within(context, () => this.#handler(message, context));
   }
 
   /** A reply, or the replies, as the method wants them. @throws RpcError INTERNAL */

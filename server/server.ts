@@ -17,6 +17,7 @@ import { type Logger, stderrLogger } from '../rpc/log.js';
 import type { Methods, Service } from '../rpc/service.js';
 import type { Implementation } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
+import { hasSide } from '../rpc/surrounding-call.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
 import { checkTls, type ServerTls } from '../transport/tls.js';
 import type { Engine, Listener } from '../transport/transport.js';
@@ -102,6 +103,7 @@ export class Server implements AsyncDisposable {
 
   /** Checks the options and opens nothing. */
   constructor(options: ServerOptions = {}) {
+    hasSide('server');
     this.#options = options;
     this.#logger = options.logger ?? stderrLogger;
     this.#engine = engineNamed(options.transport ?? 'h2');

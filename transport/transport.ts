@@ -31,15 +31,20 @@ export interface OutgoingCall {
 }
 
 export interface StreamCall extends OutgoingCall {
-  /** Told once, when the node has nothing more to do with the call; replies may still lie unread. */
-  ended(): void;
+  /**
+   * Told once, when the node has nothing more to do with the call, and how it ended; replies may still lie unread.
+   */
+  ended(error: RpcError | undefined): void;
 }
 
 export interface UnaryCall extends OutgoingCall {
   readonly request: unknown;
-  /** Whether header and trailer will be looked at; a transport need not make them otherwise. */
+  /** Whether header and trailer of a reply will be looked at; else a transport need not make them. Those of an error are. */
   readonly wantsMetadata: boolean;
-  /** Either `error` or `reply` counts. An error says by `maybeExecuted` whether a server may have run the call. */
+  /**
+   * Either `error` or `reply` counts. An error says by `maybeExecuted` whether a server may have run the call; without
+   * a `header` the server had not begun to answer it.
+   */
   done(
     error: RpcError | undefined,
     reply: unknown,

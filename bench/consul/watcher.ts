@@ -2,6 +2,7 @@ import { consul } from '../../plugin/consul/consul.js';
 import { silentLogger } from '../../rpc/log.js';
 import { roundRobin } from '../../selector/balancer/round-robin.js';
 import { Selector } from '../../selector/selector.js';
+import { balancerAlone } from '../../selector/service-nodes.js';
 import type { Arrived } from './arrival.js';
 
 // A client's selector in a process of its own: argv is the agent, the service, and how many nodes will come.
@@ -9,6 +10,7 @@ const [address, service, nodes] = process.argv.slice(2) as [string, string, stri
 const selector = new Selector({
   resolver: consul({ address, logger: silentLogger }),
   balancer: roundRobin(),
+  rules: balancerAlone,
   logger: silentLogger,
   emptyListPolicy: 'grace',
   emptyListGraceMs: 60_000,

@@ -1,5 +1,6 @@
 import type { StatusObject } from '@grpc/grpc-js';
 import { RpcError } from '../../rpc/error.js';
+import { receivedError } from '../../rpc/not-executed.js';
 import { Status, statusFrom } from '../../rpc/status.js';
 import { fromGrpc } from './metadata.js';
 
@@ -27,7 +28,10 @@ export function errorFrom(status: StatusObject, address: string, headerCame: boo
   const isOwn = !headerCame && Object.keys(status.metadata.getMap()).length === 0;
   const { text, maybeExecuted } = isOwn ? ownError(code, status.details, address) : asSent(status.details);
   const known = isOwn && code === Status.CANCELLED && status.details === RESET ? Status.UNAVAILABLE : code;
-  return new RpcError(known, text, { metadata: fromGrpc(status.metadata), maybeExecuted });
+  const metadata = fromGrpc(status.metadata);
+  return isOwn
+    ? new RpcError(known, text, { metadata, maybeExecuted })
+    : receivedError(known, text, metadata);
 }
 
 type Told = { readonly text: string; readonly maybeExecuted: boolean };

@@ -127,7 +127,7 @@ export class GrpcReplyStream
     this.trailer.merge(fromGrpc(status.metadata));
     this.#resolveHeader(new Metadata());
     this.#onEnd(this, error);
-    this.#call.ended();
+    this.#call.ended(error);
     this.#readers.end(error);
   }
 

@@ -46,7 +46,7 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
 
   onReceiveMetadata(header: GrpcMetadata): void {
     this.#headerCame = true;
-    if (this.#call.wantsMetadata) this.#header = header;
+    this.#header = header;
   }
 
   onReceiveMessage(message: Buffer | null): void {
@@ -85,7 +85,7 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
       }
     }
     this.#onEnd(this, error);
-    if (!this.#call.wantsMetadata) return this.#call.done(error, reply, undefined, undefined);
+    if (!this.#call.wantsMetadata && !error) return this.#call.done(error, reply, undefined, undefined);
     this.#call.done(error, reply, this.#header && fromGrpc(this.#header), fromGrpc(status.metadata));
   }
 

@@ -3,6 +3,7 @@ import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
+import { receivedError } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import type { Cancellable, OutgoingCall } from '../transport.js';
@@ -131,8 +132,7 @@ export abstract class ClientStream<Call extends OutgoingCall = OutgoingCall>
     else this.closeIfEnded();
     if (grpcStatus === Status.OK) return this.#over(wasMidMessage ? cutShort() : undefined, fields);
     if (grpcStatus !== undefined) {
-      const error = new RpcError(grpcStatus as Status, message, { metadata: metadataOf(fields) });
-      return this.#over(error, fields);
+      return this.#over(receivedError(grpcStatus as Status, message, metadataOf(fields)), fields);
     }
     const code = this.#header ? Status.UNKNOWN : statusOfHttp(httpStatus);
     this.#over(new RpcError(code, `the reply has no grpc-status (HTTP status ${httpStatus})`), fields);

@@ -43,7 +43,7 @@ export class ClientUnary extends ClientStream<UnaryCall> {
         failure = RpcError.from(reason, Status.INTERNAL);
       }
     }
-    if (!this.call.wantsMetadata) return this.call.done(failure, reply, undefined, undefined);
+    if (!this.call.wantsMetadata && !failure) return this.call.done(failure, reply, undefined, undefined);
     this.call.done(failure, reply, this.#header && metadataOrEmpty(this.#header), metadataOrEmpty(trailer));
   }
 }

@@ -77,7 +77,7 @@ export class H2Connection implements Connection {
     return new LateReplyStream((start, fail) => {
       const failed = (error: RpcError) => {
         fail(error);
-        call.ended();
+        call.ended(error);
       };
       try {
         if (refusal) throw refusal;

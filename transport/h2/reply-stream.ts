@@ -109,6 +109,6 @@ export class ClientReplyStream extends ClientStream<StreamCall> implements Reply
     this.#stopRequests();
     this.#resolveHeader(new Metadata());
     this.#inbox.close(error);
-    this.call.ended();
+    this.call.ended(error);
   }
 }

@@ -4,6 +4,7 @@ import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
+import { receivedError } from '../../rpc/not-executed.js';
 import type { MessageCodec } from '../../rpc/service.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
@@ -115,5 +116,5 @@ export function overTheWire(reason: unknown, trailer: Metadata | undefined): Rpc
   const metadata = new Metadata();
   if (trailer) metadata.merge(trailer);
   if (error.metadata) metadata.merge(error.metadata);
-  return new RpcError(error.code, error.details, { metadata });
+  return receivedError(error.code, error.details, metadata);
 }

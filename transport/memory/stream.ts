@@ -88,6 +88,6 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     this.#requests.close(new RpcError(Status.CANCELLED, 'the requests ended early'));
     this.#replies.close(error);
     this.#resolveHeader(new Metadata());
-    this.#stream.ended();
+    this.#stream.ended(error);
   }
 }

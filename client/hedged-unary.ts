@@ -1,0 +1,144 @@
+import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
+import type { CallOptions } from '../rpc/call.js';
+import type { Deadline } from '../rpc/deadline.js';
+import { RpcError } from '../rpc/error.js';
+import type { Metadata } from '../rpc/metadata.js';
+import { Status } from '../rpc/status.js';
+import { type Timed, wheel } from '../rpc/timer-wheel.js';
+import type { ListedNode } from '../selector/listed-node.js';
+import type { BoundMethod } from './bound-method.js';
+import { cancelledBy } from './cancelled-by.js';
+import { givenUp, metadataOfAttempt, type Retries } from './retry.js';
+import type { Routing } from './routing.js';
+import { UnaryInvocation, type UnarySettle, type UnaryToSend } from './unary.js';
+
+/**
+ * An idempotent unary call that goes to one more node when there is no answer for a while, or one has failed; the first
+ * answer counts, and the other attempts are cancelled. (Hedging, as in gRFC A6.)
+ */
+export class HedgedUnary implements Timed, Abortable {
+  /** When the next attempt is due. */
+  deadline: Deadline | undefined;
+  wheelPrevious: Timed | undefined;
+  wheelNext: Timed | undefined;
+  wheelSlot: number | undefined;
+  readonly #routing: Routing;
+  readonly #retries: Retries;
+  readonly #method: BoundMethod;
+  readonly #call: UnaryToSend;
+  readonly #options: CallOptions;
+  readonly #wantsMetadata: boolean;
+  readonly #settle: UnarySettle;
+  readonly #running = new Set<UnaryInvocation>();
+  readonly #tried: ListedNode[] = [];
+  #made = 0;
+  #isOver = false;
+
+  constructor(
+    { routing, retries }: { readonly routing: Routing; readonly retries: Retries },
+    method: BoundMethod,
+    call: UnaryToSend,
+    options: CallOptions,
+    wantsMetadata: boolean,
+    settle: UnarySettle,
+  ) {
+    this.#routing = routing;
+    this.#retries = retries;
+    this.#method = method;
+    this.#call = call;
+    // What is told of header and trailer is told once, of the attempt that counts.
+    this.#options = { ...options, onHeader: undefined, onTrailer: undefined };
+    this.#wantsMetadata = wantsMetadata || options.onHeader !== undefined || options.onTrailer !== undefined;
+    this.#settle = (error, reply, header, trailer) => {
+      try {
+        if (header) options.onHeader?.(header);
+        if (trailer) options.onTrailer?.(trailer);
+      } catch (reason) {
+        return settle(RpcError.from(reason), undefined, header, trailer);
+      }
+      settle(error, reply, header, trailer);
+    };
+  }
+
+  start(now: number): void {
+    const { signal } = this.#call;
+    if (signal?.aborted) return this.#settle(cancelledBy(signal, false), undefined, undefined, undefined);
+    if (signal) tellWhenAborted(signal, this);
+    this.#retries.budget.count(now);
+    this.#attempt(now);
+  }
+
+  onDeadline(): void {
+    const now = performance.now();
+    if (!this.#isOver && this.#retries.budget.take(now)) this.#attempt(now);
+  }
+
+  onAborted(signal: AbortSignal): void {
+    this.#over(cancelledBy(signal, true), undefined, undefined, undefined);
+  }
+
+  #attempt(now: number): void {
+    const call: UnaryToSend = {
+      request: this.#call.request,
+      metadata: metadataOfAttempt(this.#call.metadata, this.#made++),
+      deadline: this.#retries.deadlineOfAttempt(this.#call.deadline, now),
+      signal: undefined,
+    };
+    const attempt = new UnaryInvocation(
+      { routing: this.#routing, retries: undefined },
+      this.#method,
+      call,
+      this.#options,
+      this.#wantsMetadata,
+      (error, reply, header, trailer) => {
+        this.#running.delete(attempt);
+        if (!this.#isOver) this.#ended(error, reply, header, trailer);
+      },
+      this.#tried,
+    );
+    this.#running.add(attempt);
+    if (this.#made < this.#retries.attempts) {
+      this.deadline = now + this.#retries.hedgeAfterMs;
+      wheel.add(this);
+    }
+    attempt.start(now);
+  }
+
+  #ended(
+    error: RpcError | undefined,
+    reply: unknown,
+    header: Metadata | undefined,
+    trailer: Metadata | undefined,
+  ): void {
+    const now = performance.now();
+    const isLate =
+      error?.code === Status.DEADLINE_EXCEEDED &&
+      (this.#call.deadline === undefined || now < this.#call.deadline);
+    const how = { isIdempotent: true, isCommitted: header !== undefined, isLate };
+    if (!error || !this.#retries.isWorth(error, how)) return this.#over(error, reply, header, trailer);
+    const attempts = { made: this.#made, unsent: 0 };
+    if (this.#retries.delayMs(error, attempts, how, now) !== undefined) {
+      wheel.remove(this);
+      return this.#attempt(now);
+    }
+    // Another one may still be answered.
+    if (this.#running.size > 0) return;
+    this.#over(this.#made > 1 ? givenUp(error, this.#made) : error, undefined, header, trailer);
+  }
+
+  #over(
+    error: RpcError | undefined,
+    reply: unknown,
+    header: Metadata | undefined,
+    trailer: Metadata | undefined,
+  ): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    wheel.remove(this);
+    if (this.#call.signal) forgetAborted(this.#call.signal, this);
+    for (const attempt of this.#running) attempt.cancel(SUPERSEDED);
+    this.#settle(error, reply, header, trailer);
+  }
+}
+
+const SUPERSEDED = new RpcError(Status.CANCELLED, 'another attempt was answered first');

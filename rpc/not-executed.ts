@@ -1,0 +1,20 @@
+import { RpcError } from './error.js';
+import type { Metadata } from './metadata.js';
+import type { Status } from './status.js';
+
+/**
+ * In the trailer of a call that its server has refused before the handler saw it, with the value `1`: it may be sent
+ * again, to another node, whatever it does.
+ */
+export const NOT_EXECUTED = 'lictor-not-executed';
+
+/**
+ * The error that a server has answered with. What it says of not having run the call is in `maybeExecuted` and no more
+ * in the metadata: a handler that passes the error on to its own client has run.
+ * @param trailer is the error's own from now on
+ */
+export function receivedError(code: Status, details: string, trailer: Metadata): RpcError {
+  const isRefused = trailer.get(NOT_EXECUTED) === '1';
+  if (isRefused) trailer.delete(NOT_EXECUTED);
+  return new RpcError(code, details, { metadata: trailer, maybeExecuted: !isRefused });
+}

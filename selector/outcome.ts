@@ -1,0 +1,28 @@
+import type { RpcError } from '../rpc/error.js';
+import { Status } from '../rpc/status.js';
+
+/** What the end of a call says of the node that had it. */
+export type Outcome =
+  | 'success'
+  | 'failure'
+  /** It says nothing: the node did not get the call, or the caller did not wait. */
+  | 'nothing';
+
+/** Statuses of a node that is ill. Of the others a healthy node answers what it was asked to. */
+const FAILURES: ReadonlySet<Status> = new Set([
+  Status.UNKNOWN,
+  Status.DEADLINE_EXCEEDED,
+  // Another service has this address by now, or an older version of it.
+  Status.UNIMPLEMENTED,
+  Status.INTERNAL,
+  Status.UNAVAILABLE,
+  Status.DATA_LOSS,
+]);
+
+export function outcomeOf(error: RpcError | undefined): Outcome {
+  if (!error) return 'success';
+  if (error.code === Status.CANCELLED || error.code === Status.RESOURCE_EXHAUSTED) return 'nothing';
+  // That it could not be reached is what its connection says.
+  if (!error.maybeExecuted) return 'nothing';
+  return FAILURES.has(error.code) ? 'failure' : 'success';
+}
