@@ -5,6 +5,8 @@ import {
   Client,
   type ClientOptions,
   defineService,
+  detached,
+  type Interceptor,
   Metadata,
   memory,
   RpcError,
