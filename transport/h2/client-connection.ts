@@ -233,6 +233,7 @@ export class ClientConnection extends Http2Connection {
   }
 
   protected override onSettings(): void {
+    this.#keepalive.settingsCame();
     if (this.#isReady) return this.#events.onRoom();
     this.#isReady = true;
     this.#events.onReady();
@@ -294,7 +295,7 @@ export class ClientConnection extends Http2Connection {
   };
 
   #onDead(): void {
-    this.lost(new Error(`no answer to a ping within ${this.#pace.timeoutMs} ms`));
+    this.lost(new Error(`no answer to a ping within ${this.#keepalive.timeoutMs} ms`));
     this.socket.destroy();
   }
 

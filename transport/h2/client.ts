@@ -17,7 +17,7 @@ import { PingPace } from './keepalive.js';
 import { LateReplyStream, WaitingCall } from './waiting.js';
 
 /** From the start of a connection to the server's SETTINGS: a server that takes TCP and says nothing is not there. */
-const CONNECT_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 2_000;
 const MIN_BACKOFF_MS = 100;
 /** A node that is listed is looked for often, so that it is used again within a second of its return. */
 const MAX_BACKOFF_MS = 1_000;
@@ -37,7 +37,7 @@ export class H2Connection implements Connection {
   #waiting: WaitingCall[] = [];
   #sweepAt = MIN_SWEEP;
   #failures = 0;
-  #pausedBy: RpcError | undefined; // Why there is no connection, until the next attempt.
+  #failedBy: RpcError | undefined; // Why there is no connection, until there is one.
   #retry: NodeJS.Timeout | undefined;
   #reachable = true;
   #closing: Promise<void> | undefined;
@@ -102,10 +102,10 @@ export class H2Connection implements Connection {
     return waiting;
   }
 
-  /** Why calls have nothing to wait for. */
+  /** Why calls have nothing to wait for: after a failure none waits for the next attempt, which may fail as slowly. */
   get #hopeless(): RpcError | undefined {
     if (this.#closing) return unavailable(`the connection to ${this.#options.address} is closed`);
-    return this.#pausedBy;
+    return this.#failedBy;
   }
 
   #enqueue(waiting: WaitingCall): void {
@@ -137,7 +137,6 @@ export class H2Connection implements Connection {
   }
 
   #connect(): void {
-    this.#pausedBy = undefined;
     const { address, tls } = this.#options;
     let connection: ClientConnection | undefined;
     let isReady = false;
@@ -159,6 +158,7 @@ export class H2Connection implements Connection {
           this.#all.add(connection!);
           this.#current = connection;
           this.#failures = 0;
+          this.#failedBy = undefined;
           this.#setReachable(true);
           this.#sendWaiting();
         },
@@ -193,7 +193,7 @@ export class H2Connection implements Connection {
     const pause =
       Math.min(MIN_BACKOFF_MS * 2 ** this.#failures++, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2);
     if (!this.#closing) {
-      this.#pausedBy = error;
+      this.#failedBy = error;
       this.#retry = setTimeout(() => this.#connect(), pause).unref();
     }
     for (const call of waiting) if (!call.isOver) call.cancel(error);

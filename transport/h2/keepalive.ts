@@ -18,6 +18,12 @@ export class PingPace {
   patientMs = 5 * MINUTE_MS;
   /** From a ping to the first byte of an answer. */
   timeoutMs = 3_000;
+  /**
+   * The same two for a server that welcomes pings, as ours do: that it hangs is known within 2.5 s. Its event loop may
+   * stand still for longer than a second without being given up.
+   */
+  readonly welcomeMs = 1_000;
+  readonly welcomeTimeoutMs = 1_500;
 
   /** The server has ended a connection for `too_many_pings`. */
   slowDown(): void {
@@ -64,6 +70,19 @@ export class Keepalive {
     this.#quickPings = 0;
   }
 
+  /** The server has said whether it welcomes pings. */
+  settingsCame(): void {
+    if (!this.#isWaiting && this.#owner.welcomesPings()) this.#arm(this.#pace.welcomeMs);
+  }
+
+  get timeoutMs(): number {
+    return this.#owner.welcomesPings() ? this.#pace.welcomeTimeoutMs : this.#pace.timeoutMs;
+  }
+
+  get #quickMs(): number {
+    return this.#owner.welcomesPings() ? this.#pace.welcomeMs : this.#pace.quickMs;
+  }
+
   /** The first call of a connection that had none. If the peer has been silent, its end is not to wait for its deadline. */
   called(): void {
     if (this.#isDue) this.#look();
@@ -88,7 +107,7 @@ export class Keepalive {
     const left = this.#dueAt - performance.now();
     if (left > 0) {
       this.#isDue = false;
-      return this.#arm(Math.min(left, this.#pace.quickMs)); // Patience may end before its time, by an answer.
+      return this.#arm(Math.min(left, this.#quickMs)); // Patience may end before its time, by an answer.
     }
     this.#isDue = !this.#owner.hasCalls();
     if (this.#isDue) return;
@@ -96,14 +115,14 @@ export class Keepalive {
     this.#quickPings++;
     this.#pingedAt = performance.now();
     this.#owner.ping();
-    this.#arm(this.#pace.timeoutMs);
+    this.#arm(this.timeoutMs);
   };
 
   get #dueAt(): number {
-    const quick = this.#heardAt + this.#pace.quickMs;
+    const quick = this.#heardAt + this.#quickMs;
     if (this.#quickPings < MAX_QUICK || this.#owner.welcomesPings()) return quick;
     // The server counts from when it has the ping, which is before it has answered it.
-    return Math.max(quick, this.#pingedAt + this.#pace.timeoutMs + this.#pace.patientMs);
+    return Math.max(quick, this.#pingedAt + this.timeoutMs + this.#pace.patientMs);
   }
 
   readonly #judge = (): void => {

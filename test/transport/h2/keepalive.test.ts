@@ -115,10 +115,10 @@ describe('keepalive', () => {
     assert.deepEqual(seen.pings, [10, 20, 130]);
   });
 
-  it('asks a server that welcomes it every ten seconds, for ever', async () => {
+  it('asks a server that welcomes it every other second, for ever', async () => {
     const { seen } = watched({ welcome: true });
     await pass(10 * MINUTE);
-    assert.equal(seen.pings.length, 60);
+    assert.ok(seen.pings.length >= 290, `${seen.pings.length} pings`);
   });
 
   it('a pause of the whole process is not taken for a dead peer', async () => {
@@ -186,12 +186,22 @@ describe('keepalive of a connection', () => {
     peer.socket.receive(...server.socket.written, settingsAck);
     peer.call();
     for (let i = 0; i < 60; i++) {
-      await pass(10 * SECOND);
+      await pass(SECOND);
       peer.socket.receive(ping(1));
     }
-    assert.equal(peer.sent(PING).length, 60);
+    assert.ok(peer.sent(PING).length >= 15, `${peer.sent(PING).length} pings`);
     server.socket.receive(Buffer.concat(peer.socket.written).subarray(PREFACE.length));
     assert.equal(server.error, undefined);
+  });
+
+  it('F28: of a server that welcomes pings it is known within three seconds that it hangs', async () => {
+    const server = serverSide();
+    await pass(SECOND);
+    const peer = clientSide();
+    peer.socket.receive(...server.socket.written, settingsAck);
+    const { outcomes } = peer.call();
+    await pass(3 * SECOND);
+    assert.equal(outcomes[0]?.error?.code, Status.UNAVAILABLE);
   });
 
   it('too_many_pings doubles the times of later connections to the address, and nothing else does', async () => {
