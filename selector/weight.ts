@@ -7,6 +7,9 @@ export interface Weighted {
   readonly weight: number;
 }
 
+/** What is less is taken for this: a millionth of the usual weight is none, and arithmetic can rely on it. */
+const LEAST = 1e-6;
+
 /**
  * The nodes that take calls, with weights that arithmetic can rely on: those above 0. When every node is drained all
  * of them take calls, with equal weights, since a call to a drained node is better than none.
@@ -15,7 +18,14 @@ export function activeNodes(nodes: readonly LiveNode[]): readonly Weighted[] {
   const active: Weighted[] = [];
   for (const live of nodes) {
     const weight = clampWeight(live.node.weight);
-    if (weight > 0) active.push({ live, weight });
+    if (weight > 0) active.push({ live, weight: Math.max(weight, LEAST) });
   }
   return active.length > 0 ? active : nodes.map((live) => ({ live, weight: 1 }));
+}
+
+/** Their weights, where 1 is the mean. */
+export function relativeWeights(nodes: readonly Weighted[]): number[] {
+  let total = 0;
+  for (const { weight } of nodes) total += weight;
+  return nodes.map(({ weight }) => (weight * nodes.length) / total);
 }

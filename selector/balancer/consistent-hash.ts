@@ -2,7 +2,7 @@ import type { Balancer } from '../balancer.js';
 import { hash32, mix32 } from '../hash.js';
 import type { LiveNode } from '../live-node.js';
 import { MAX_WEIGHT } from '../node.js';
-import { activeNodes, type Weighted } from '../weight.js';
+import { activeNodes, relativeWeights, type Weighted } from '../weight.js';
 
 export type ConsistentHashOptions = {
   /**
@@ -11,12 +11,20 @@ export type ConsistentHashOptions = {
    * @default 160, as in ketama
    */
   replicas?: number;
+  /**
+   * Bounded load: a node that has this many times its share of all calls in flight has no more, and its keys go on to
+   * the next on the ring meanwhile. Above 1; Infinity for no bound. A node with fewer than 8 calls has no bound, so that
+   * keys stay where they are while there is little to do. @default 1.25
+   */
+  bound?: number;
   /** A number from 0 up to but without 1; for calls without a key. @default Math.random */
   random?: () => number;
 };
 
-/** Points sorted by place, and for each the node that it belongs to. */
-type Ring = { readonly places: Int32Array; readonly owners: readonly LiveNode[] };
+/** Points sorted by place, and for each the index of the node that it belongs to. */
+type Ring = { readonly places: Int32Array; readonly owners: Int32Array; readonly nodes: readonly Weighted[] };
+
+const UNBOUND = 8;
 
 /** More take longer to build than a process should stand still for: these take about 25 ms. */
 const MAX_POINTS = 2 ** 18;
@@ -37,23 +45,70 @@ const MAX_NODES = 2 ** 21;
  */
 export function consistentHash({
   replicas = 160,
+  bound = 1.25,
   random = Math.random,
 }: ConsistentHashOptions = {}): Balancer {
   if (!Number.isInteger(replicas) || replicas < 1 || replicas > 10_000) {
     throw new RangeError(`replicas: a whole number from 1 to 10000, got ${replicas}`);
   }
+  if (typeof bound !== 'number' || !(bound > 1)) throw new RangeError(`bound: above 1, got ${bound}`);
   return {
     name: 'consistentHash',
-    build(nodes) {
-      const { places, owners } = buildRing(activeNodes(nodes), replicas);
+    build(all) {
+      const { places, owners, nodes } = buildRing(activeNodes(all), replicas);
+      const lives = nodes.map(({ live }) => live);
+      const load = bound === Number.POSITIVE_INFINITY ? undefined : new BoundedLoad(nodes, bound);
       return ({ hashKey }) => {
         // A random point, not a random node: that respects the weights.
-        if (hashKey === undefined) return owners[Math.floor(random() * owners.length)]!;
-        const first = firstFrom(places, hash32(hashKey));
-        return owners[first === places.length ? 0 : first]!;
+        if (hashKey === undefined) return lives[owners[Math.floor(random() * owners.length)]!]!;
+        const found = firstFrom(places, hash32(hashKey));
+        const first = found === places.length ? 0 : found;
+        const owner = lives[owners[first]!]!;
+        if (load === undefined || owner.inFlight < UNBOUND) return owner;
+        return lives[load.firstBelow(owners, first)]!;
       };
     },
   };
+}
+
+/** More points than this are not looked at for a node with room. */
+const MAX_STEPS = 1_024;
+
+/** How much each node may have. (Mirrokni, Thorup, Zadimoghaddam, "Consistent hashing with bounded loads", 2016.) */
+class BoundedLoad {
+  readonly #lives: readonly LiveNode[];
+  readonly #shares: readonly number[];
+  readonly #bound: number;
+  #total = 0;
+  #picks = 0;
+
+  constructor(nodes: readonly Weighted[], bound: number) {
+    this.#lives = nodes.map(({ live }) => live);
+    this.#shares = relativeWeights(nodes).map((weight) => weight / nodes.length);
+    this.#bound = bound;
+  }
+
+  /** The owner of the first point from `first` on that has room. */
+  firstBelow(owners: Int32Array, first: number): number {
+    this.#count();
+    let at = first;
+    for (let i = 0; i < MAX_STEPS; i++) {
+      const owner = owners[at]!;
+      const most = Math.max(UNBOUND, Math.ceil(this.#bound * this.#shares[owner]! * (this.#total + 1)));
+      if (this.#lives[owner]!.inFlight < most) return owner;
+      at = at + 1 === owners.length ? 0 : at + 1;
+    }
+    return owners[first]!;
+  }
+
+  /** All calls in flight are counted anew after as many picks as there are nodes: so that a pick costs the same however many. */
+  #count(): void {
+    this.#total++;
+    if (this.#picks-- > 0) return;
+    this.#picks = this.#lives.length;
+    this.#total = 0;
+    for (const live of this.#lives) this.#total += live.inFlight;
+  }
 }
 
 function buildRing(nodes: readonly Weighted[], replicas: number): Ring {
@@ -73,12 +128,12 @@ function buildRing(nodes: readonly Weighted[], replicas: number): Ring {
   });
   keys.sort();
   const places = new Int32Array(keys.length);
-  const owners = new Array<LiveNode>(keys.length);
+  const owners = new Int32Array(keys.length);
   for (let i = 0; i < keys.length; i++) {
     places[i] = Math.floor(keys[i]! / MAX_NODES);
-    owners[i] = sorted[keys[i]! - places[i]! * MAX_NODES]!.live;
+    owners[i] = keys[i]! - places[i]! * MAX_NODES;
   }
-  return { places, owners };
+  return { places, owners, nodes: sorted };
 }
 
 // By code unit: localeCompare differs between machines.

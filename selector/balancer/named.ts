@@ -1,15 +1,31 @@
 import type { Balancer } from '../balancer.js';
 import { consistentHash } from './consistent-hash.js';
+import { leastRequest } from './least-request.js';
+import { maglev } from './maglev.js';
+import { p2c } from './p2c.js';
+import { p2cEwma } from './p2c-ewma.js';
 import { random } from './random.js';
+import { rendezvous } from './rendezvous.js';
 import { roundRobin } from './round-robin.js';
+import { weightedRandom } from './weighted-random.js';
 import { weightedRoundRobin } from './weighted-round-robin.js';
 
-const balancers = { random, roundRobin, weightedRoundRobin, consistentHash } satisfies Record<
-  string,
-  () => Balancer
->;
+const balancers = {
+  random,
+  roundRobin,
+  weightedRoundRobin,
+  weightedRandom,
+  leastRequest,
+  p2c,
+  p2cEwma,
+  consistentHash,
+  maglev,
+  rendezvous,
+} satisfies Record<string, () => Balancer>;
 
 export type BalancerName = keyof typeof balancers;
+
+export const balancerNames = Object.keys(balancers) as readonly BalancerName[];
 
 /**
  * A balancer by its name, with default options; a value is given back as it is.
@@ -22,9 +38,7 @@ export function balancerNamed(nameOrValue: BalancerName | Balancer): Balancer {
   } else if (typeof nameOrValue?.build === 'function') {
     return nameOrValue;
   }
-  const known = Object.keys(balancers)
-    .map((name) => `'${name}'`)
-    .join(', ');
+  const known = balancerNames.map((name) => `'${name}'`).join(', ');
   throw new RangeError(`balancer: ${known}, or a value with build(), got ${shown(nameOrValue)}`);
 }
 

@@ -7,56 +7,70 @@ export type WeightedRoundRobinOptions = {
   random?: () => number;
 };
 
-/** What a node has coming to it: `credit` over `total` is the number of calls that it is behind its share. */
-type Account = { readonly live: LiveNode; weight: number; credit: number; total: number };
+/** When a node is due, on a clock that moves by a call's share of the weights; `due` and `weight` outlive the set. */
+type Turn = { readonly live: LiveNode; weight: number; due: number };
 
 /**
- * Calls in proportion to the nodes' weights, as evenly spread over time as can be: weights 5, 1, 1 give a a b a c a a.
- * A node of weight 0 is drained. A pick looks at every node.
+ * Calls in proportion to the nodes' weights, evenly spread over time: a node of weight w is due each 1/w, and whoever is
+ * due first has the call. A node of weight 0 is drained. A pick costs the logarithm of the number of nodes.
  *
- * Smooth weighted round robin, from nginx (Igor Sysoev, commit 52327e0627f4, 2012): at every pick each node gains its
- * weight, and the richest is chosen and pays the sum of all weights. The accounts outlive the set, so that a change
- * of it neither forgives nor repeats a call; a new node starts up to half a call ahead or behind, so that many
- * clients do not begin with the same node.
+ * The turns outlive the set, so that a change of it neither forgives nor repeats a call. A new node is due at a random
+ * moment of its first round, so that many clients do not begin with the same node.
+ *
+ * (Earliest deadline first, as in Envoy's `edf_scheduler.h`. The weighted round robin of nginx spreads a little more
+ * evenly, and looks at every node for it.)
  */
 export function weightedRoundRobin({ random = Math.random }: WeightedRoundRobinOptions = {}): Balancer {
-  const accounts = new WeakMap<LiveNode, Account>();
+  const turns = new WeakMap<LiveNode, Turn>();
+  const clock = { now: 0 };
   return {
     name: 'weightedRoundRobin',
     build(nodes) {
-      const active = activeNodes(nodes);
-      let total = 0;
-      for (const { weight } of active) total += weight;
-      const set = active.map((node) => enter(accounts, node, total, random));
+      const heap = activeNodes(nodes).map((node) => enter(turns, node, clock.now, random));
+      for (let i = (heap.length >>> 1) - 1; i >= 0; i--) sink(heap, i);
       return () => {
-        let best = set[0]!;
-        for (let i = 0; i < set.length; i++) {
-          const account = set[i]!;
-          account.credit += account.weight;
-          if (account.credit > best.credit) best = account;
-        }
-        best.credit -= total;
-        return best.live;
+        const next = heap[0]!;
+        // An earlier set, whose pick is still in use, may be behind.
+        if (next.due > clock.now) clock.now = next.due;
+        next.due += 1 / next.weight;
+        sink(heap, 0);
+        return next.live;
       };
     },
   };
 }
 
 function enter(
-  accounts: WeakMap<LiveNode, Account>,
+  turns: WeakMap<LiveNode, Turn>,
   { live, weight }: Weighted,
-  total: number,
+  now: number,
   random: () => number,
-): Account {
-  let account = accounts.get(live);
-  if (account) {
-    // The calls it is behind stay the same when they are counted in the weights of another set.
-    account.credit *= total / account.total;
-  } else {
-    account = { live, weight, credit: (random() - 0.5) * total, total };
-    accounts.set(live, account);
+): Turn {
+  const known = turns.get(live);
+  if (!known) {
+    const turn = { live, weight, due: now + random() / weight };
+    turns.set(live, turn);
+    return turn;
   }
-  account.weight = weight;
-  account.total = total;
-  return account;
+  // As much of its round is left as before; of one that was away no more than a round.
+  const left = Math.max(0, known.due - now) * known.weight;
+  known.due = now + Math.min(left, 1) / weight;
+  known.weight = weight;
+  return known;
+}
+
+/** Lets the entry at `at` of a heap sink to its place. */
+function sink(heap: Turn[], at: number): void {
+  const turn = heap[at]!;
+  const { length } = heap;
+  let place = at;
+  for (;;) {
+    let child = 2 * place + 1;
+    if (child >= length) break;
+    if (child + 1 < length && heap[child + 1]!.due < heap[child]!.due) child++;
+    if (heap[child]!.due >= turn.due) break;
+    heap[place] = heap[child]!;
+    place = child;
+  }
+  heap[place] = turn;
 }

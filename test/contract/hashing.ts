@@ -5,8 +5,11 @@ import type { Balancer } from '../../selector/balancer.js';
 import type { LiveNode } from '../../selector/live-node.js';
 import { liveNode, liveNodes, tally } from './live-nodes.js';
 
-/** What a balancer that goes by `hashKey` keeps to, besides the contract of every balancer. */
-export function hashingContract(name: string, create: () => Balancer): void {
+/**
+ * What a balancer that goes by `hashKey` keeps to, besides the contract of every balancer.
+ * @param movesOthers the share of all keys that a change of the set may move although it need not
+ */
+export function hashingContract(name: string, create: () => Balancer, movesOthers = 0): void {
   const keys = Array.from({ length: 5_000 }, (_, i) => `user-${i}`);
   const owners = (nodes: readonly LiveNode[]) => {
     const pick = create().build(nodes);
@@ -29,17 +32,17 @@ export function hashingContract(name: string, create: () => Balancer): void {
       for (let i = 0; i < 50; i++) assert.equal(pick({ hashKey: '' }), owner);
     });
 
-    test('a node that leaves moves its own keys only, at most 1.3/n of all; back again it has the same ones', () => {
+    test('a node that leaves moves its own keys, at most 1.3/n of all; back again it has the same ones', () => {
       const sets = fc.uniqueArray(fc.ipV4(), { minLength: 2, maxLength: 15 });
       const property = fc.property(sets, fc.nat(), (hosts, which) => {
         const nodes = hosts.map((host) => liveNode(`${host}:8000`));
         const gone = nodes[which % nodes.length]!;
         const before = owners(nodes);
         const after = owners(nodes.filter((node) => node !== gone));
-        before.forEach((owner, i) => {
-          if (owner !== gone) assert.equal(after[i], owner);
-        });
-        assert.ok(moved(before, after) <= 1.3 / nodes.length, `${moved(before, after)} of ${nodes.length}`);
+        const others = before.filter((owner, i) => owner !== gone && after[i] !== owner);
+        assert.ok(others.length / keys.length <= movesOthers, `${others.length} keys of others`);
+        const most = 1.3 / nodes.length + movesOthers;
+        assert.ok(moved(before, after) <= most, `${moved(before, after)} of ${nodes.length}`);
         assert.deepEqual(owners(nodes), before);
       });
       fc.assert(property, { seed: 4, numRuns: 40 });
@@ -50,9 +53,11 @@ export function hashingContract(name: string, create: () => Balancer): void {
       const before = owners(nodes);
       for (const weight of [0, 1, 3]) {
         const changed = liveNode(nodes[0]!.node.address, weight);
-        owners([changed, ...nodes.slice(1)]).forEach((owner, i) => {
-          if (owner !== changed && before[i] !== nodes[0]) assert.equal(owner, before[i]);
-        });
+        const after = owners([changed, ...nodes.slice(1)]);
+        const between = after.filter(
+          (owner, i) => owner !== changed && before[i] !== nodes[0] && owner !== before[i],
+        );
+        assert.ok(between.length / keys.length <= movesOthers, `${between.length} keys`);
       }
     });
 

@@ -41,3 +41,33 @@ test('replicas out of range are refused with the value received', () => {
     assert.throws(() => consistentHash({ replicas }), { name: 'RangeError', message });
   }
 });
+
+test('a node with more than its bound of the calls passes its keys on to one other, and has them back', () => {
+  const nodes = liveNodes(10);
+  const pick = consistentHash().build(nodes);
+  const call = { hashKey: 'a hot key' };
+  const owner = pick(call);
+  Object.assign(owner, { inFlight: 20 });
+  const other = pick(call);
+  assert.notEqual(other, owner);
+  assert.equal(pick(call), other);
+  for (const node of nodes) if (node !== owner) Object.assign(node, { inFlight: 18 });
+  for (let i = 0; i < 20; i++) pick(call);
+  assert.equal(pick(call), owner);
+});
+
+test('without a bound, or with little to do, a hot key stays where it is', () => {
+  const nodes = liveNodes(10);
+  const call = { hashKey: 'a hot key' };
+  const free = consistentHash({ bound: Infinity }).build(nodes);
+  const bounded = consistentHash().build(nodes);
+  const owner = free(call);
+  Object.assign(owner, { inFlight: 7 });
+  assert.equal(bounded(call), owner);
+  Object.assign(owner, { inFlight: 1_000 });
+  assert.equal(free(call), owner);
+});
+
+test('a bound of 1 or less is refused with the value received', () => {
+  assert.throws(() => consistentHash({ bound: 1 }), { name: 'RangeError', message: 'bound: above 1, got 1' });
+});

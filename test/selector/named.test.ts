@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { balancerNamed } from '../../selector/balancer/named.js';
+import { balancerNamed, balancerNames } from '../../selector/balancer/named.js';
 
 test('each name gives the balancer of that name', () => {
-  for (const name of ['random', 'roundRobin', 'weightedRoundRobin', 'consistentHash'] as const) {
+  for (const name of balancerNames) {
     assert.equal(balancerNamed(name).name, name);
   }
 });
@@ -19,7 +19,8 @@ test('every name gives a balancer of its own', () => {
 
 test('an unknown name is an error that lists the known ones', () => {
   const known =
-    "balancer: 'random', 'roundRobin', 'weightedRoundRobin', 'consistentHash', or a value with build(), got ";
+    "balancer: 'random', 'roundRobin', 'weightedRoundRobin', 'weightedRandom', 'leastRequest', 'p2c', 'p2cEwma', " +
+    "'consistentHash', 'maglev', 'rendezvous', or a value with build(), got ";
   for (const [value, shown] of [
     ['round-robin', '"round-robin"'],
     ['constructor', '"constructor"'],
