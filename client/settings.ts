@@ -10,7 +10,7 @@ import { checkRetry, type RetryOptions } from './retry.js';
 export type ClientSettings = {
   /** The time of a unary call that says none; streams have none unless they say one. Infinity for no limit. @default 10,000 */
   readonly timeoutMs?: number | undefined;
-  /** How a node is picked: a name, or a Balancer. @default 'roundRobin' */
+  /** How a node is picked: a name, or a Balancer. @default 'p2cEwma' */
   readonly balancer?: BalancerName | Balancer | undefined;
   /** The largest message sent or taken. @default 4 MiB */
   readonly maxMessageBytes?: number | undefined;
@@ -36,7 +36,7 @@ export type ClientSettings = {
 
 const DEFAULTS = {
   timeoutMs: 10_000,
-  balancer: 'roundRobin',
+  balancer: 'p2cEwma',
   maxMessageBytes: 4 * 1024 * 1024,
   retry: {},
   ejection: {},

@@ -76,6 +76,8 @@ export async function fleet(
     transport: wrap(counting),
     logger,
     graceMs: 60_000,
+    // So that a test knows who is next.
+    balancer: 'roundRobin',
     timeoutMs: 60_000,
     ...options,
   });
