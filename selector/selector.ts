@@ -66,6 +66,7 @@ export class Selector {
       logger: this.#options.logger,
       loadOf: (address) => this.#loadOf(address),
       random: Math.random,
+      now: () => performance.now(),
     });
     const watch = new SharedWatch(checkServiceName(name), {
       ...this.#options,

@@ -49,6 +49,8 @@ export type ServiceNodesOptions = {
   readonly loadOf: (address: string) => NodeLoad;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** The clock of `performance.now()`. */
+  readonly now: () => number;
 };
 
 /** Picks that do not fit are made again that often, and then a node that fits is looked for one by one. */
@@ -136,7 +138,7 @@ export class ServiceNodes {
     const node = this.#byAddress.get(address);
     if (!node) return;
     if (node.reachable) {
-      this.#ejected.tryNow(node, performance.now());
+      this.#ejected.tryNow(node, this.#options.now());
       this.#isFresh(node);
     }
     this.rebuild();
@@ -234,7 +236,7 @@ export class ServiceNodes {
   #isFresh(node: ListedNode): void {
     const { slowStartMs } = this.#rules;
     if (slowStartMs === 0) return;
-    node.freshSince = performance.now();
+    node.freshSince = this.#options.now();
     this.#freshUntil = node.freshSince + slowStartMs;
   }
 
