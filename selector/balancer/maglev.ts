@@ -52,15 +52,17 @@ function fill(nodes: readonly Weighted[], size: number): Uint16Array | Uint32Arr
   const credit = new Float64Array(count);
   for (let filled = 0; ; ) {
     for (let index = 0; index < count; index++) {
-      credit[index]! += turns[index]!;
-      for (; credit[index]! >= 1; credit[index]!--) {
-        let place = places[index]!;
-        while (isTaken[place] !== 0) place = next(place, steps[index]!, size);
+      let due = credit[index]! + turns[index]!;
+      let place = places[index]!;
+      const step = steps[index]!;
+      for (; due >= 1; due--) {
+        while (isTaken[place] !== 0) place = next(place, step, size);
         isTaken[place] = 1;
         owners[place] = index;
-        places[index] = next(place, steps[index]!, size);
         if (++filled === size) return owners;
       }
+      places[index] = place;
+      credit[index] = due;
     }
   }
 }
