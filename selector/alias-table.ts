@@ -32,7 +32,8 @@ export class AliasTable {
   /** @param random from 0 up to but without 1 */
   draw(random: number): number {
     const at = random * this.#kept.length;
-    const place = Math.floor(at);
-    return at - place < this.#kept[place]! ? place : this.#alias[place]!;
+    const place = at | 0;
+    // A mask instead of a branch, since a processor cannot predict chance.
+    return place + ((this.#alias[place]! - place) & -Number(at - place >= this.#kept[place]!));
   }
 }

@@ -24,6 +24,9 @@ export type ConsistentHashOptions = {
 /** Points sorted by place, and for each the index of the node that it belongs to. */
 type Ring = { readonly places: Int32Array; readonly owners: Int32Array; readonly nodes: readonly Weighted[] };
 
+/** Where on the ring to begin to look: for each part of it the index of the first point that is not before the part. */
+type Parts = { readonly starts: Int32Array; readonly shift: number };
+
 const UNBOUND = 8;
 
 /** More take longer to build than a process should stand still for: these take about 25 ms. */
@@ -57,11 +60,12 @@ export function consistentHash({
     build(all) {
       const { places, owners, nodes } = buildRing(activeNodes(all), replicas);
       const lives = nodes.map(({ live }) => live);
+      const parts = partsOf(places);
       const load = bound === Number.POSITIVE_INFINITY ? undefined : new BoundedLoad(nodes, bound);
       return ({ hashKey }) => {
         // A random point, not a random node: that respects the weights.
         if (hashKey === undefined) return lives[owners[Math.floor(random() * owners.length)]!]!;
-        const found = firstFrom(places, hash32(hashKey));
+        const found = firstFrom(places, parts, hash32(hashKey));
         const first = found === places.length ? 0 : found;
         const owner = lives[owners[first]!]!;
         if (load === undefined || owner.inFlight < UNBOUND) return owner;
@@ -148,14 +152,24 @@ function pointsPerWeight(nodes: readonly Weighted[], replicas: number): number {
   return perWeight;
 }
 
-/** The index of the first place that is not before `hash`; the length when all are. */
-function firstFrom(places: Int32Array, hash: number): number {
-  let from = 0;
-  let to = places.length;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (places[middle]! < hash) from = middle + 1;
-    else to = middle;
+/** As many parts as points, or up to twice as many: so that a look at one or two points finds the one wanted. */
+function partsOf(places: Int32Array): Parts {
+  const shift = Math.clz32(places.length);
+  const starts = new Int32Array(2 ** (32 - shift));
+  let point = 0;
+  for (let part = 0; part < starts.length; part++) {
+    while (point < places.length && partOf(places[point]!, shift) < part) point++;
+    starts[part] = point;
   }
-  return from;
+  return { starts, shift };
+}
+
+/** Places are signed: the lowest part is that of the most negative ones. */
+const partOf = (place: number, shift: number): number => (place ^ (1 << 31)) >>> shift;
+
+/** The index of the first place that is not before `hash`; the length when all are. */
+function firstFrom(places: Int32Array, { starts, shift }: Parts, hash: number): number {
+  let at = starts[partOf(hash, shift)]!;
+  while (at < places.length && places[at]! < hash) at++;
+  return at;
 }

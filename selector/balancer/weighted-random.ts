@@ -13,8 +13,9 @@ export function weightedRandom({ random = Math.random }: WeightedRandomOptions =
     name: 'weightedRandom',
     build(nodes) {
       const active = activeNodes(nodes);
+      const lives = active.map(({ live }) => live);
       const table = new AliasTable(active.map(({ weight }) => weight));
-      return () => active[table.draw(random())]!.live;
+      return () => lives[table.draw(random())]!;
     },
   };
 }

@@ -10,9 +10,12 @@ export type WeightedRoundRobinOptions = {
 /** When a node is due, on a clock that moves by a call's share of the weights; `due` and `weight` outlive the set. */
 type Turn = { readonly live: LiveNode; weight: number; due: number };
 
+/** Nodes of one weight: whoever has had a call is due after all the others, so they take turns in a circle. */
+type Circle = { readonly turns: readonly Turn[]; next: number; due: number };
+
 /**
  * Calls in proportion to the nodes' weights, evenly spread over time: a node of weight w is due each 1/w, and whoever is
- * due first has the call. A node of weight 0 is drained. A pick costs the logarithm of the number of nodes.
+ * due first has the call. A node of weight 0 is drained. A pick costs the logarithm of the number of different weights.
  *
  * The turns outlive the set, so that a change of it neither forgives nor repeats a call. A new node is due at a random
  * moment of its first round, so that many clients do not begin with the same node.
@@ -26,18 +29,32 @@ export function weightedRoundRobin({ random = Math.random }: WeightedRoundRobinO
   return {
     name: 'weightedRoundRobin',
     build(nodes) {
-      const heap = activeNodes(nodes).map((node) => enter(turns, node, clock.now, random));
-      for (let i = (heap.length >>> 1) - 1; i >= 0; i--) sink(heap, i);
+      const heap = circles(activeNodes(nodes).map((node) => enter(turns, node, clock.now, random)));
       return () => {
-        const next = heap[0]!;
+        const circle = heap[0]!;
+        const turn = circle.turns[circle.next]!;
         // An earlier set, whose pick is still in use, may be behind.
-        if (next.due > clock.now) clock.now = next.due;
-        next.due += 1 / next.weight;
-        sink(heap, 0);
-        return next.live;
+        if (turn.due > clock.now) clock.now = turn.due;
+        turn.due += 1 / turn.weight;
+        circle.next = circle.next + 1 === circle.turns.length ? 0 : circle.next + 1;
+        circle.due = circle.turns[circle.next]!.due;
+        sink(heap);
+        return turn.live;
       };
     },
   };
+}
+
+/** A heap of them. */
+function circles(turns: readonly Turn[]): Circle[] {
+  const byWeight = new Map<number, Turn[]>();
+  for (const turn of turns.toSorted((a, b) => a.due - b.due)) {
+    const alike = byWeight.get(turn.weight);
+    if (alike) alike.push(turn);
+    else byWeight.set(turn.weight, [turn]);
+  }
+  // Those that are due first come first, so this is a heap.
+  return Array.from(byWeight.values(), (alike) => ({ turns: alike, next: 0, due: alike[0]!.due }));
 }
 
 function enter(
@@ -59,18 +76,18 @@ function enter(
   return known;
 }
 
-/** Lets the entry at `at` of a heap sink to its place. */
-function sink(heap: Turn[], at: number): void {
-  const turn = heap[at]!;
+/** Lets the first entry of a heap sink to its place. */
+function sink(heap: Circle[]): void {
+  const first = heap[0]!;
   const { length } = heap;
-  let place = at;
+  let place = 0;
   for (;;) {
     let child = 2 * place + 1;
     if (child >= length) break;
     if (child + 1 < length && heap[child + 1]!.due < heap[child]!.due) child++;
-    if (heap[child]!.due >= turn.due) break;
+    if (heap[child]!.due >= first.due) break;
     heap[place] = heap[child]!;
     place = child;
   }
-  heap[place] = turn;
+  heap[place] = first;
 }
