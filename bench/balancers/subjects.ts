@@ -1,24 +1,50 @@
-import { type BalancerName, balancerNamed, balancerNames } from '../../selector/balancer/named.js';
+import { consistentHash } from '../../selector/balancer/consistent-hash.js';
+import { leastRequest } from '../../selector/balancer/least-request.js';
+import { maglev } from '../../selector/balancer/maglev.js';
+import { type BalancerName, balancerNames } from '../../selector/balancer/named.js';
+import { p2c } from '../../selector/balancer/p2c.js';
+import { p2cEwma } from '../../selector/balancer/p2c-ewma.js';
+import { random } from '../../selector/balancer/random.js';
+import { rendezvous } from '../../selector/balancer/rendezvous.js';
+import { roundRobin } from '../../selector/balancer/round-robin.js';
+import { weightedRandom } from '../../selector/balancer/weighted-random.js';
+import { weightedRoundRobin } from '../../selector/balancer/weighted-round-robin.js';
 import type { Balancer } from '../../selector/balancer.js';
-import type { LiveNode } from '../../selector/live-node.js';
+import { ListedNode } from '../../selector/listed-node.js';
+import { NodeLoad } from '../../selector/load.js';
 import { createNode } from '../../selector/node.js';
+import { ServiceLoad } from '../../selector/service-load.js';
 
 export const names: readonly BalancerName[] = balancerNames;
+
+const factories: Record<BalancerName, (options: { random: () => number }) => Balancer> = {
+  random,
+  roundRobin,
+  weightedRoundRobin,
+  weightedRandom,
+  leastRequest,
+  p2c,
+  p2cEwma,
+  consistentHash,
+  maglev,
+  rendezvous,
+};
+
+export const create = (name: BalancerName, random: () => number): Balancer => factories[name]({ random });
 
 const KEYED: readonly BalancerName[] = ['consistentHash', 'maglev', 'rendezvous'];
 export const isKeyed = (name: BalancerName): boolean => KEYED.includes(name);
 
-export const create = (name: BalancerName): Balancer => balancerNamed(name);
+const UNWEIGHTED: readonly BalancerName[] = ['random', 'roundRobin'];
+export const ignoresWeights = (name: BalancerName): boolean => UNWEIGHTED.includes(name);
 
-/** Nodes as a client sees them, with something in flight and a latency, since comparing zeros would be too easy. */
-export function liveNodes(count: number, weightOf: (index: number) => number = () => 1): LiveNode[] {
-  return Array.from({ length: count }, (_, i) => ({
-    node: createNode({ address: addressOf(i), weight: weightOf(i) }),
-    inFlight: i % 4,
-    reachable: true,
-    latencyMs: 1 + (i % 7),
-    latencyAt: 0,
-  }));
+/** Nodes as a client has them. */
+export function listedNodes(count: number, weightOf: (index: number) => number = () => 1): ListedNode[] {
+  const service = new ServiceLoad();
+  return Array.from({ length: count }, (_, i) => {
+    const node = createNode({ address: addressOf(i), weight: weightOf(i) });
+    return new ListedNode(node, new NodeLoad(node.address), service, { judge() {} });
+  });
 }
 
 export const addressOf = (index: number): string =>

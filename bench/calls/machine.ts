@@ -18,10 +18,14 @@ export type Machine = {
   versions: Record<string, string>;
 };
 
-export function machine(command: string, { rounds, ms }: { rounds: number; ms: number }): Machine {
+/** @param packages whose versions are told @default those of the stacks */
+export function machine(
+  command: string,
+  { rounds, ms }: { rounds: number; ms: number },
+  packages: readonly string[] = stacks.flatMap((stack) => stack.package ?? []),
+): Machine {
   const version = (folder: string): string =>
     JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')).version;
-  const packages = stacks.flatMap((stack) => stack.package ?? []);
   return {
     cpu: cpus()[0]!.model,
     cores: cpus().length,

@@ -1,9 +1,8 @@
+import { aligned, type Cells, markdownTable } from '../table.js';
 import { kinds } from './kinds.js';
 import type { Machine } from './machine.js';
 import type { Memory, Results, Row, Start } from './results.js';
 import { BASELINE, OURS, OURS_FIXED } from './stacks.js';
-
-type Cells = readonly string[];
 
 /** The results as a person reads them in a terminal. */
 export function table(results: Results): string {
@@ -17,10 +16,7 @@ export function table(results: Results): string {
 export function markdown(machine: Machine, results: Results): string {
   const { cpu, cores, memoryGiB, node, platform, date, command, rounds, ms, versions } = machine;
   const sections = tables(results).map(({ title, note, head, rows }) => {
-    const [first, ...others] = padded([head, ...rows]);
-    const rule = first!.map(({ length }, i) => (i === 0 ? '-'.repeat(length) : `${'-'.repeat(length - 1)}:`));
-    const lines = [first!, rule, ...others].map((cells) => `| ${cells.join(' | ')} |`);
-    return `## ${title}\n\n${note}\n\n${lines.join('\n')}`;
+    return `## ${title}\n\n${note}\n\n${markdownTable([head, ...rows])}`;
   });
   return `# Lictor beside others
 
@@ -145,15 +141,3 @@ const skippedLines = ({ skipped }: Results): string[] => {
   }
   return [...stacksOf].map(([what, stacks]) => `${[...stacks].join(' and ')}: ${what}`);
 };
-
-const aligned = (rows: readonly Cells[]) =>
-  padded(rows)
-    .map((cells) => cells.join('  '))
-    .join('\n');
-
-/** Cells of one column are of one length: the first column is text, the others are numbers. */
-function padded(rows: readonly Cells[]): string[][] {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
-  const pad = (cell: string, i: number) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!));
-  return rows.map((cells) => cells.map(pad));
-}

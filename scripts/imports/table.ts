@@ -61,5 +61,10 @@ export const table: Table = {
     opentracing: ['plugin/opentracing/', 'plugin/plugin.ts'],
     '@msgpack/msgpack': ['codec/'],
     commander: ['cli/', 'scripts/', 'bench/'],
+    echarts: ['bench/balancers/chart.ts'],
+    'load-balancers': ['bench/balancers/others.ts'],
+    loadbalance: ['bench/balancers/others.ts'],
+    'alias-sampling': ['bench/balancers/others.ts'],
+    hashring: ['bench/balancers/others.ts'],
   },
 };
