@@ -5,23 +5,31 @@ import { activeNodes, type Weighted } from '../weight.js';
 import { weightedRandom } from './weighted-random.js';
 
 export type MaglevOptions = {
+  /**
+   * The size of the table: of the larger one fewer keys move between nodes that stay, the smaller one is filled in a
+   * tenth of the time and does for some 20 nodes. All clients need the same. @default 655,373
+   */
+  entries?: 65_537 | 655_373;
   /** A number from 0 up to but without 1; for calls without a key. @default Math.random */
   random?: () => number;
 };
 
-/** Primes, as the permutations want: the more entries for each node, the fewer keys move between others. */
-const sizeFor = (nodes: number): number => (nodes <= 16 ? 65_537 : nodes <= 64 ? 262_147 : 655_373);
+/** Primes, as the permutations want. */
+const SIZES: readonly number[] = [65_537, 655_373];
 
 /**
  * Calls with the same `hashKey` to the same node, by one look into a table: the cheapest pick with a key, and the most
  * even. When one of n nodes leaves, its keys move, and a few of others: for up to a hundred nodes less than 0.2/n of all
- * keys, for a thousand some 3/n; `consistentHash` moves none. Nodes have entries in proportion to their weights, and
+ * keys, for a thousand some 5/n; `consistentHash` moves none. Nodes have entries in proportion to their weights, and
  * one with less than a hundredth of the others' may have none. A call without a key goes to a random node.
  *
  * (Eisenbud and others, "Maglev: a fast and reliable software network load balancer", NSDI 2016, 3.4. With weights,
  * nodes take as many entries per round.)
+ *
+ * @throws RangeError for `entries`
  */
-export function maglev({ random = Math.random }: MaglevOptions = {}): Balancer {
+export function maglev({ entries = 655_373, random = Math.random }: MaglevOptions = {}): Balancer {
+  if (!SIZES.includes(entries)) throw new RangeError(`entries: ${SIZES.join(' or ')}, got ${entries}`);
   const keyless = weightedRandom({ random });
   return {
     name: 'maglev',
@@ -29,7 +37,7 @@ export function maglev({ random = Math.random }: MaglevOptions = {}): Balancer {
       // In the order of addresses, so that every client builds the same table.
       const active = activeNodes(nodes).toSorted((a, b) => (address(a) < address(b) ? -1 : 1));
       const lives: readonly LiveNode[] = active.map(({ live }) => live);
-      const table = fill(active, sizeFor(active.length));
+      const table = fill(active, entries);
       const anyNode = keyless.build(nodes);
       return (call) => {
         if (call.hashKey === undefined) return anyNode(call);
@@ -45,7 +53,8 @@ const address = ({ live }: Weighted): string => live.node.address;
 function fill(nodes: readonly Weighted[], size: number): Uint16Array | Uint32Array {
   const count = nodes.length;
   const owners = count <= 2 ** 16 ? new Uint16Array(size) : new Uint32Array(size);
-  const isTaken = new Uint8Array(size);
+  // A bit for each entry: bytes would not fit the processor's cache.
+  const taken = new Int32Array((size >>> 5) + 1);
   const places = Int32Array.from(nodes, (node) => (hash32(address(node)) >>> 0) % size);
   const steps = Int32Array.from(nodes, (node) => ((hash32(address(node), 1) >>> 0) % (size - 1)) + 1);
   const turns = turnsPerRound(nodes);
@@ -56,8 +65,8 @@ function fill(nodes: readonly Weighted[], size: number): Uint16Array | Uint32Arr
       let place = places[index]!;
       const step = steps[index]!;
       for (; due >= 1; due--) {
-        while (isTaken[place] !== 0) place = next(place, step, size);
-        isTaken[place] = 1;
+        while (((taken[place >>> 5]! >>> place) & 1) !== 0) place = next(place, step, size);
+        taken[place >>> 5]! |= 1 << place;
         owners[place] = index;
         if (++filled === size) return owners;
       }

@@ -24,11 +24,23 @@ test('keys are shared as evenly as chance allows', () => {
   );
 });
 
-test('when one of a hundred nodes leaves, at most 1.2 of a hundred keys move', () => {
-  const nodes = liveNodes(100);
-  const before = maglev().build(nodes);
-  const after = maglev().build(nodes.filter((_, i) => i !== 42));
-  let moved = 0;
-  for (let i = 0; i < 100_000; i++) if (before({ hashKey: `${i}` }) !== after({ hashKey: `${i}` })) moved++;
-  assert.ok(moved <= 1_200, `${moved} of 100000`);
+test('when one of n nodes leaves, at most 1.2/n of the keys move, for each n up to a hundred', () => {
+  for (const n of [2, 3, 16, 17, 64, 65, 100]) {
+    const nodes = liveNodes(n);
+    const before = maglev().build(nodes);
+    const after = maglev().build(nodes.slice(1));
+    let moved = 0;
+    for (let i = 0; i < 100_000; i++) if (before({ hashKey: `${i}` }) !== after({ hashKey: `${i}` })) moved++;
+    assert.ok(moved <= 120_000 / n, `${moved} of 100000, with ${n} nodes`);
+  }
+});
+
+test('a small table is filled sooner, and no other sizes are taken', () => {
+  const nodes = liveNodes(20);
+  const pick = maglev({ entries: 65_537 }).build(nodes);
+  let key = 0;
+  const counts = tally(nodes, 20_000, () => pick({ hashKey: `key ${key++}` }));
+  assert.ok(Math.min(...counts) > 800, `${Math.min(...counts)}`);
+  // @ts-expect-error A number that is no prime.
+  assert.throws(() => maglev({ entries: 65_536 }), /^RangeError: entries: 65537 or 655373, got 65536$/);
 });
