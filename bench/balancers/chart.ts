@@ -2,11 +2,12 @@ import { type EChartsOption, init } from 'echarts';
 import type { Column, Row, Section } from './sections.js';
 
 const WIDTH = 1_160;
-const LEFT = 205;
+const LEFT = 216;
 const GAP = 26;
 const ROW = 21;
 const TOP = 34;
-const BOTTOM = 6;
+/** For the words at a limit's line. */
+const BOTTOM = 20;
 const FONT = "system-ui, 'DejaVu Sans', sans-serif";
 const INK = '#24292f';
 const LIMIT = '#cf222e';
@@ -20,19 +21,26 @@ export const COLORS: Readonly<Record<Row['kind'], string>> = {
 
 /** A section as bars, side by side for each column; an SVG. */
 export function chart({ headline, rows, columns }: Section): string {
-  const height = TOP + rows.length * ROW + BOTTOM;
+  const hasLimit = columns.some(({ limit }) => limit !== undefined);
+  const height = TOP + rows.length * ROW + (hasLimit ? BOTTOM : 4);
   const width = (WIDTH - LEFT - GAP * columns.length) / columns.length;
   const left = (i: number) => LEFT + i * (width + GAP);
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
   chart.setOption({
     animation: false,
     textStyle: { fontFamily: FONT },
-    title: columns.map(({ title }, i) => ({
-      text: title,
+    title: columns.map(({ title, scale }, i) => ({
+      text: scale === 'log' ? `${title} {scale|log scale}` : title,
       left: left(i),
       top: 4,
       padding: 0,
-      textStyle: { fontSize: 12, fontWeight: 'bold', color: INK, fontFamily: FONT },
+      textStyle: {
+        fontSize: 12,
+        fontWeight: 'bold',
+        color: INK,
+        fontFamily: FONT,
+        rich: { scale: { fontSize: 11, color: '#57606a' } },
+      },
     })),
     grid: columns.map((_, i) => ({ left: left(i), top: TOP, width, height: rows.length * ROW })),
     xAxis: columns.map((column, i) => ({ ...axis(column), gridIndex: i, show: false })),
@@ -56,7 +64,10 @@ export function chart({ headline, rows, columns }: Section): string {
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  return svg.replace('<svg ', `<svg role="img" aria-label="${headline.replaceAll('"', '')}" `);
+  // Its styles are for pointers that hover.
+  return svg
+    .replaceAll(/<style.*?<\/style>/gs, '')
+    .replace('<svg ', `<svg role="img" aria-label="${headline.replaceAll('"', '')}" `);
 }
 
 /** With room for the figure behind the longest bar. */
@@ -66,12 +77,13 @@ function axis({ values, limit = 0, scale = 'linear' }: Column) {
   if (scale === 'linear') return { type: 'value' as const, min: 0, max: (most || 1) * 1.6 };
   const least = Math.min(...known);
   const from = 10 ** Math.floor(Math.log10(least / 1.5));
-  return { type: 'log' as const, min: from, max: most * (most / from) ** 0.6 };
+  return { type: 'log' as const, min: from, startValue: from, max: most * (most / from) ** 0.6 };
 }
 
 function bars({ values, show, limit }: Column, rows: readonly Row[], index: number) {
   return {
     type: 'bar',
+    z: 2,
     xAxisIndex: index,
     yAxisIndex: index,
     barWidth: ROW - 7,
@@ -90,6 +102,8 @@ function bars({ values, show, limit }: Column, rows: readonly Row[], index: numb
     ...(limit !== undefined && {
       markLine: {
         silent: true,
+        // Behind the figures.
+        z: 1,
         symbol: 'none',
         lineStyle: { color: LIMIT, type: 'dashed' },
         label: {

@@ -28,7 +28,8 @@ export type Column = {
   readonly scale?: 'linear' | 'log';
 };
 
-const ms = (value: number): string => `${number(value)} ms`;
+const ms = (value: number): string =>
+  value > 0 && value < 0.1 ? `${number(value * 1_000)} µs` : `${number(value)} ms`;
 const ns = (value: number): string => `${number(value)} ns`;
 
 const OURS: readonly Row[] = names.map((label) => ({ label, kind: kindOf(label) }));
@@ -63,7 +64,7 @@ function slowTen({ healthyTen, slowTen }: Results): Section {
         limit: MOST_SLOW_SHARE,
       },
       {
-        title: 'p99 over that of a healthy set',
+        title: 'p99 / healthy p99',
         values: names.map(ratio),
         show: times,
         limit: MOST_P99,
@@ -88,7 +89,7 @@ function scenario({ scenario, story, outcomes }: Simulated): Section {
       { title: 'p99', values: of(({ p99Ms }) => p99Ms), show: ms },
       { title: 'p99.9', values: of(({ p999Ms }) => p999Ms), show: ms },
       { title: 'failed calls', values: of(({ errors }) => errors), show: percent },
-      { title: 'busiest server / mean', values: of(({ maxOverMean }) => maxOverMean), show: times },
+      { title: 'busiest / mean', values: of(({ maxOverMean }) => maxOverMean), show: times },
       ...(isIll
         ? [{ title: 'calls to the ill server', values: of(({ illShare }) => illShare), show: percent }]
         : []),
@@ -139,7 +140,7 @@ function cost(costs: Results['costs'], most: number, how: string): Section {
   const exceptions = over.map(({ balancer, pickNs }) => `, and ${ns(pickNs[100])} for ${balancer}`).join('');
   return {
     headline: `A pick ${how} among 100 nodes takes ${range(within, ns)}${exceptions}; the limit is ${most} ns.`,
-    story: `Time of one pick, log scale, with the loop around it. Grey: packages of npm for the same algorithm. Weights are 1, 2 and 3, but for those that ignore them.`,
+    story: `The time of one pick, with the loop around it. Grey: packages of npm for the same algorithm. Weights are 1, 2 and 3, but for those that ignore them.`,
     rows: rowsOf(costs),
     columns: ([3, 100, 10_000] as const).map((size) => ({
       title: `among ${size.toLocaleString('en')} nodes`,
@@ -156,7 +157,7 @@ function rebuild({ costs }: Results): Section {
   const slowest = ours.toSorted((a, b) => b.rebuildMs[10_000] - a.rebuildMs[10_000])[0]!;
   return {
     headline: `A change in a set of 10,000 nodes is taken in within ${ms(slowest.rebuildMs[10_000])} (${slowest.balancer}); the limit is ${MOST_REBUILD_MS} ms.`,
-    story: `From the registry’s new list, in which one node has come or gone, to the next pick; log scale. Of packages of npm (grey) only what they do to make a balancer of addresses.`,
+    story: `From the registry’s new list, in which one node has come or gone, to the next pick. Of packages of npm (grey) only what they do to make a balancer of addresses.`,
     rows: rowsOf(costs),
     columns: ([3, 100, 10_000] as const).map((size) => ({
       title: `${size.toLocaleString('en')} nodes`,
