@@ -30,7 +30,7 @@ export function chart({ headline, rows, columns }: Section): string {
     animation: false,
     textStyle: { fontFamily: FONT },
     title: columns.map(({ title, scale }, i) => ({
-      text: scale === 'log' ? `${title} {scale|log scale}` : title,
+      text: scale === 'log' ? `${title} (log scale)` : title,
       left: left(i),
       top: 4,
       padding: 0,
@@ -39,7 +39,6 @@ export function chart({ headline, rows, columns }: Section): string {
         fontWeight: 'bold',
         color: INK,
         fontFamily: FONT,
-        rich: { scale: { fontSize: 11, color: '#57606a' } },
       },
     })),
     grid: columns.map((_, i) => ({ left: left(i), top: TOP, width, height: rows.length * ROW })),
@@ -64,9 +63,9 @@ export function chart({ headline, rows, columns }: Section): string {
   });
   const svg = chart.renderToSVGString();
   chart.dispose();
-  // Its styles are for pointers that hover.
+  // What is only for pointers that hover.
   return svg
-    .replaceAll(/<style.*?<\/style>/gs, '')
+    .replaceAll(/<style.*?<\/style>| (?:ecmeta_\w+|class|pointer-events)="[^"]*"/gs, '')
     .replace('<svg ', `<svg role="img" aria-label="${headline.replaceAll('"', '')}" `);
 }
 

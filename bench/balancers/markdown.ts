@@ -1,6 +1,6 @@
 import type { Machine } from '../calls/machine.js';
 import { aligned, type Cells, markdownTable } from '../table.js';
-import { figures } from './figures.js';
+import { type Figure, figures } from './figures.js';
 import type { Results } from './results.js';
 import { type Section, SIMULATION, sections } from './sections.js';
 
@@ -8,12 +8,7 @@ import { type Section, SIMULATION, sections } from './sections.js';
 export const text = (results: Results): string =>
   sections(results)
     .map((section) => `\n${section.headline}\n${aligned(cells(section))}`)
-    .concat(
-      '',
-      ...figures(results).map(
-        ({ demanded, measured, isMet }) => `${isMet ? 'met' : 'FALLS SHORT'}: ${demanded}: ${measured}`,
-      ),
-    )
+    .concat('', ...figures(results).map(verdict))
     .join('\n');
 
 /** bench/balancers/results.md */
@@ -28,12 +23,17 @@ Written by \`${machine.command}\` on ${machine.date}. [report.html](report.html)
 
 ## What is demanded
 
-${markdownTable([['', 'demanded', 'measured'], ...figures(results).map(({ demanded, measured, isMet }) => [isMet ? 'met' : '**falls short**', demanded, measured])])}
+${figures(results)
+  .map((figure) => `- ${verdict(figure)}`)
+  .join('\n')}
 
 ${sections(results)
   .map((section) => `## ${section.headline}\n\n${section.story}\n\n${markdownTable(cells(section))}`)
   .join('\n\n')}
 `;
+
+const verdict = ({ demanded, measured, isMet }: Figure): string =>
+  `${isMet ? 'met' : 'FALLS SHORT'}: ${demanded}: ${measured}`;
 
 export const versions = (machine: Machine): string =>
   Object.entries(machine.versions)
