@@ -101,6 +101,7 @@ function bars({ values, show, limit }: Column, rows: readonly Row[], index: numb
     ...(limit !== undefined && {
       markLine: {
         silent: true,
+        precision: 6,
         // Behind the figures.
         z: 1,
         symbol: 'none',
