@@ -1,7 +1,6 @@
 import type { Balancer } from '../balancer.js';
 import { hash32, mix32 } from '../hash.js';
 import type { LiveNode } from '../live-node.js';
-import { MAX_WEIGHT } from '../node.js';
 import { activeNodes, relativeWeights, type Weighted } from '../weight.js';
 
 export type ConsistentHashOptions = {
@@ -44,8 +43,8 @@ const MAX_POINTS = 2 ** 18;
  *
  * Every client finds the same node, whatever the order of its list: a node's points on the ring follow from its address
  * and weight alone, so that a node that leaves gives up its own keys and moves no other. (Karger and others,
- * "Consistent hashing and random trees", 1997.) Only a set whose weights add up to more than 262,144 / replicas is
- * coarsened, by dividing all weights by a power of two.
+ * "Consistent hashing and random trees", 1997.) Only when weights add up to more than 262,144 / replicas, which is 1,638
+ * nodes, there are fewer points for each: then a node that leaves moves up to about 2/n of the keys instead of 1/n.
  *
  * @throws RangeError for `replicas` out of range
  */
@@ -118,10 +117,9 @@ class BoundedLoad {
 }
 
 function buildRing(nodes: readonly Weighted[], replicas: number): Ring {
-  const perWeight = pointsPerWeight(nodes, replicas);
   // In the order of addresses, so that of two nodes with a point at one place every client takes the same.
   const sorted = nodes.toSorted((a, b) => compare(a.live.node.address, b.live.node.address));
-  const counts = sorted.map(({ weight }) => Math.ceil(weight * perWeight));
+  const counts = pointCounts(sorted, replicas);
   const length = counts.reduce((sum, count) => sum + count, 0);
   const starts = new Int32Array(2 ** (32 - Math.clz32(length)) + 1);
   const unsorted = new Int32Array(length);
@@ -164,13 +162,18 @@ const partOf = (place: number, length: number): number => (place ^ (1 << 31)) >>
 // By code unit: localeCompare differs between machines.
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function pointsPerWeight(nodes: readonly Weighted[], replicas: number): number {
-  let points = 0;
-  for (const { weight } of nodes) points += weight * replicas;
-  let perWeight = replicas;
-  // Each node keeps a point, however light it is.
-  for (; points > MAX_POINTS && perWeight * MAX_WEIGHT > 1; points /= 2) perWeight /= 2;
-  return perWeight;
+/**
+ * So many points for each node, or fewer for all when there would be too many. Each rounds at a moment of its own: with
+ * one more node a few of them lose a point, and not all of them at once.
+ */
+function pointCounts(nodes: readonly Weighted[], replicas: number): number[] {
+  const weights = nodes.reduce((sum, { weight }) => sum + weight, 0);
+  const perWeight = Math.min(replicas, MAX_POINTS / weights);
+  return nodes.map(({ live, weight }) => {
+    const rounding = (hash32(live.node.address, 2) >>> 0) / 2 ** 32;
+    // Each keeps a point, however light it is.
+    return Math.max(1, Math.ceil(weight * perWeight - rounding));
+  });
 }
 
 /** The index of the first point that is not before `hash`: behind the last one comes the first. */

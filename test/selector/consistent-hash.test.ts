@@ -71,3 +71,15 @@ test('without a bound, or with little to do, a hot key stays where it is', () =>
 test('a bound of 1 or less is refused with the value received', () => {
   assert.throws(() => consistentHash({ bound: 1 }), { name: 'RangeError', message: 'bound: above 1, got 1' });
 });
+
+test('one node more or less never moves much more than its share, also when points become too many', () => {
+  // 26 nodes have all their points, 27 have fewer each.
+  for (const n of [20, 26, 27, 28, 40, 53]) {
+    const nodes = liveNodes(n);
+    const before = consistentHash({ replicas: 10_000 }).build(nodes);
+    const after = consistentHash({ replicas: 10_000 }).build(nodes.slice(1));
+    let moved = 0;
+    for (let i = 0; i < 20_000; i++) if (before({ hashKey: `${i}` }) !== after({ hashKey: `${i}` })) moved++;
+    assert.ok(moved <= (2.5 * 20_000) / n, `${moved} of 20000, with ${n} nodes`);
+  }
+});
