@@ -1,9 +1,9 @@
 import { catalogOf } from '../plugin/consul/catalog.js';
 import { instancesOf } from '../plugin/consul/catalog-mode/catalog-mode.js';
-import type { ChangeEvent } from '../plugin/consul/changes.js';
 import type { ConsulClient } from '../plugin/consul/client.js';
 import { connectConsul } from '../plugin/consul/connection.js';
 import { consul } from '../plugin/consul/consul.js';
+import { type Told, toldOf } from '../plugin/consul/found.js';
 import { RpcError } from '../rpc/error.js';
 import { stderrLogger } from '../rpc/log.js';
 import { checkServiceName } from '../rpc/name.js';
@@ -41,8 +41,8 @@ export async function listNodes(service: string, options: NodesOptions): Promise
   let known = false;
   try {
     for await (const event of rowsOf(client, service, options, signal)) {
-      if (event.kind === 'value') {
-        const rows = event.value;
+      if (event.kind === 'nodes') {
+        const rows = event.nodes;
         staleSince = undefined;
         known = true;
         print({ kind: rows.length > 0 ? 'ready' : 'empty' }, rows);
@@ -110,18 +110,16 @@ async function* rowsOf(
   service: string,
   { mode, prefix, address, datacenter, tag }: NodesOptions,
   signal: AbortSignal,
-): AsyncGenerator<ChangeEvent<readonly Row[]>, void, undefined> {
-  if (mode === 'catalog') {
-    const query = { passing: false, tags: tag, logger: stderrLogger };
-    for await (const event of instancesOf(client, service, query, signal))
-      yield event.kind === 'value'
-        ? { kind: 'value', value: event.value.map(({ node, health }) => ({ ...node, health })) }
-        : event;
+): AsyncGenerator<Told<Row>, void, undefined> {
+  if (mode === 'kv') {
+    yield* consul({ prefix, address, datacenter }).watch(service, signal);
     return;
   }
-  const plugin = consul({ prefix, address, datacenter });
-  for await (const event of plugin.watch(service, signal))
-    yield event.kind === 'nodes' ? { kind: 'value', value: event.nodes } : event;
+  const query = { passing: false, tags: tag, logger: stderrLogger };
+  for await (const event of toldOf(instancesOf(client, service, query, signal), signal))
+    yield event.kind === 'nodes'
+      ? { kind: 'nodes', nodes: event.nodes.map(({ node, health }) => ({ ...node, health })) }
+      : event;
 }
 
 /** Why there may be nobody. */

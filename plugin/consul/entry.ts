@@ -4,9 +4,10 @@ import type { Logger } from '../../rpc/log.js';
 import { checkServiceName } from '../../rpc/name.js';
 import { Status } from '../../rpc/status.js';
 import type { Node, NodeInit } from '../../selector/node.js';
-import { createListedNode, fromNodeData, MAX_NODES, toNodeData, uniqueNodes } from '../node-data.js';
+import { createListedNode, fromNodeData, toNodeData, uniqueNodes } from '../node-data.js';
 import { type AddressPolicy, addressPolicy } from './address-policy.js';
 import type { KeyValue } from './kv.js';
+import { listingReader } from './listing-reader.js';
 
 /**
  * The flags that Consul's Go API sets on keys of its locks and semaphores, and gorpc on its entries. Beyond what a
@@ -16,8 +17,6 @@ export const ENTRY_FLAGS = 3304740253564472344n;
 
 /** A longer value is not an entry of ours. */
 export const MAX_ENTRY_BYTES = 16 * 1024;
-
-const MAX_WARNINGS = 20;
 
 /**
  * What stands before the service in every key; `''` for nothing.
@@ -98,52 +97,29 @@ function networked(node: Node): Node {
 /** Reads listing after listing of one folder. */
 export type EntryReader = (entries: readonly Pick<KeyValue, 'key' | 'value'>[]) => readonly Node[];
 
-/**
- * Skips what is no entry, with one warning for each key and content however often it is listed, since anybody may
- * write under the folder.
- */
+/** Skips what is no entry, with a warning. */
 export function entryReader(
   folder: string,
   logger: Logger,
   allowed: AddressPolicy = addressPolicy(undefined),
 ): EntryReader {
-  let skipped = new Map<string, string>(); // Key to a digest of the value.
-  let flooded = false;
-  return (entries) => {
-    const skippedNow = new Map<string, string>();
-    const nodes: Node[] = [];
-    let warnings = 0;
-    for (const { key, value } of entries.slice(0, MAX_NODES)) {
-      if (key === folder && value.length === 0) continue; // The mark of a folder, made by Consul's own pages.
-      try {
-        const node = parseEntry(value);
-        allowed(node.address);
-        nodes.push(node);
-      } catch (error) {
-        const digest = createHash('sha256').update(value).digest('base64');
-        skippedNow.set(key, digest);
-        if (skipped.get(key) === digest || ++warnings > MAX_WARNINGS) continue;
-        logger.warn('skipped an entry in Consul that is no address', {
-          key,
-          value: shorten(value),
-          reason: error instanceof RpcError ? error.details : (error as Error).message,
-        });
-      }
-    }
-    if (warnings > MAX_WARNINGS)
-      logger.warn('skipped more entries in Consul', { folder, count: warnings - MAX_WARNINGS });
-    const floods = entries.length > MAX_NODES;
-    if (floods && !flooded) {
-      logger.warn('too many entries in Consul, the rest is not used', {
-        folder,
-        count: entries.length,
-        limit: MAX_NODES,
-      });
-    }
-    flooded = floods;
-    skipped = skippedNow;
-    return uniqueNodes(nodes);
-  };
+  const read = listingReader<Pick<KeyValue, 'key' | 'value'>, Node>({
+    logger,
+    words: { all: 'entries in Consul', skipped: 'an entry in Consul that is no address' },
+    place: { folder },
+    parse({ key, value }) {
+      if (key === folder && value.length === 0) return undefined; // The mark of a folder, made by Consul's own pages.
+      const node = parseEntry(value);
+      allowed(node.address);
+      return node;
+    },
+    describe: ({ key, value }) => ({
+      key,
+      content: createHash('sha256').update(value).digest('base64'),
+      fields: { key, value: shorten(value) },
+    }),
+  });
+  return (entries) => uniqueNodes(read(entries));
 }
 
 const shorten = (value: Buffer) => {

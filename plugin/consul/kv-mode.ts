@@ -1,16 +1,11 @@
-import { isDeepStrictEqual } from 'node:util';
-import { RpcError } from '../../rpc/error.js';
 import { stderrLogger } from '../../rpc/log.js';
-import { Status } from '../../rpc/status.js';
 import type { Resolution } from '../../selector/resolver.js';
 import type { ResolverPlugin } from '../plugin.js';
 import { addressPolicy } from './address-policy.js';
-import { type ChangeEvent, changes } from './changes.js';
 import type { ConsulClient } from './client.js';
 import type { CommonOptions } from './common-options.js';
-import { DOUBTFUL_WAIT_MS, doubtOf } from './doubt.js';
 import { checkPrefix, entryReader, folderOf, formatEntry } from './entry.js';
-import { type Found, withSnapshot } from './found.js';
+import { followListing, toldOf, withSnapshot } from './found.js';
 import { kvOf } from './kv.js';
 import { registerPlain } from './plain-registration.js';
 import { register } from './registration.js';
@@ -56,48 +51,16 @@ export function kvMode(client: ConsulClient, options: CommonOptions & KvOnly): R
   if (snapshot !== undefined) checkFolder(snapshot);
   const kv = kvOf(client);
 
-  async function* resolutions(folder: string, signal: AbortSignal): AsyncGenerator<Resolution> {
+  function resolutions(folder: string, signal: AbortSignal): AsyncIterable<Resolution> {
     const key = JSON.stringify([client.identity, 'kv', folder, stale, options.addressPolicy, snapshot]);
     const make = (stop: AbortSignal) => {
-      const found = nodesIn(folder, stop);
+      const read = entryReader(folder, logger, policy);
+      const found = followListing((how) => kv.list(folder, { ...how, stale }), read, client.agent, stop);
       if (snapshot === undefined) return found;
       const place = JSON.stringify([client.agent, options.datacenter ?? '', folder]);
       return withSnapshot(found, snapshotIn(snapshot, place, policy, logger), client.agent);
     };
-    for await (const change of sharedChanges(key, make, signal)) {
-      if (change.kind === 'failure') {
-        yield change;
-        continue;
-      }
-      const { nodes, doubt } = change.value;
-      yield { kind: 'nodes', nodes };
-      if (doubt && !signal.aborted) yield { kind: 'failure', error: doubt };
-    }
-  }
-
-  function nodesIn(folder: string, signal: AbortSignal): AsyncIterable<ChangeEvent<Found>> {
-    const read = entryReader(folder, logger, policy);
-    let doubt: RpcError | undefined;
-    return changes(
-      async (since, signal) => {
-        const waitMs = doubt && DOUBTFUL_WAIT_MS;
-        const listing = await kv.list(folder, { since, stale, signal, waitMs });
-        const { entries, index, knownLeader } = listing;
-        // A server that has just started knows nothing until there is a leader.
-        if (entries.length === 0 && !knownLeader) {
-          throw new RpcError(
-            Status.UNAVAILABLE,
-            `consul at ${client.agent}: has no cluster leader, so an empty list is not believed`,
-            {
-              maybeExecuted: false,
-            },
-          );
-        }
-        doubt = doubtOf(listing, client.agent);
-        return { index, value: { nodes: read(entries), doubt } };
-      },
-      { signal, same: (a, b) => !a.doubt === !b.doubt && isDeepStrictEqual(a.nodes, b.nodes) },
-    );
+    return toldOf(sharedChanges(key, make, signal), signal);
   }
 
   return {

@@ -197,6 +197,27 @@ test('F6: an empty list of a server without a leader is not believed', TIME_LIMI
   await reader.untilAddresses('127.0.0.1:9');
 });
 
+test(
+  'W13, F6: an answer of a server that is cut off from its leader is used, told to be stale, and soon asked again',
+  TIME_LIMIT,
+  async () => {
+    const leaderless = { 'x-consul-knownleader': 'false', 'x-consul-lastcontact': '20461' };
+    await using fake = await startFakeConsul((exchange, count) => {
+      if (count === 1) listing(exchange, [entry('a')], '5');
+      else if (count === 2) listing(exchange, [entry('b', { Port: 9 })], '6', leaderless);
+      else if (count === 3) listing(exchange, [entry('b', { Port: 9 })], '6');
+    });
+    await using reader = read(catalog(fake), 'Greeter');
+    await reader.untilAddresses('127.0.0.1:8000');
+    await reader.untilAddresses('127.0.0.1:9');
+    const told = await reader.next();
+    assert.ok(told.kind === 'failure' && /no cluster leader.*may be old/.test(told.error.message));
+    const next = await reader.next();
+    assert.ok(next.kind === 'nodes' && next.nodes[0]!.address === '127.0.0.1:9', 'it is not stale any more');
+    assert.equal(fake.exchanges[2]!.query.get('wait'), '1000ms');
+  },
+);
+
 test('F15: an answer that is no list is a failure, and the watch goes on', TIME_LIMIT, async () => {
   const bodies = ['null', '{}', '<html>', '[{"Node":'];
   await using fake = await startFakeConsul((exchange, count) => {

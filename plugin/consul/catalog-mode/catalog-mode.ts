@@ -1,15 +1,12 @@
-import { isDeepStrictEqual } from 'node:util';
-import { RpcError } from '../../../rpc/error.js';
 import { type Logger, stderrLogger } from '../../../rpc/log.js';
 import { checkServiceName } from '../../../rpc/name.js';
-import { Status } from '../../../rpc/status.js';
 import type { Resolution } from '../../../selector/resolver.js';
 import type { ResolverPlugin } from '../../plugin.js';
 import { addressPolicy } from '../address-policy.js';
 import { agentServiceOf } from '../agent-service.js';
-import { type ChangeEvent, changes } from '../changes.js';
+import type { ChangeEvent } from '../changes.js';
 import type { ConsulClient } from '../client.js';
-import { type Found, withSnapshot } from '../found.js';
+import { type Found, followListing, toldOf, withSnapshot } from '../found.js';
 import { healthOf } from '../health.js';
 import { sharedChanges } from '../shared-changes.js';
 import { checkFolder, snapshotIn } from '../snapshot.js';
@@ -36,24 +33,13 @@ export function catalogMode(client: ConsulClient, options: CatalogOptions): Reso
   const health = healthOf(client);
   warnOfShortTime(after, options.logger ?? stderrLogger);
 
-  async function* resolutions(service: string, signal: AbortSignal): AsyncGenerator<Resolution> {
-    for await (const change of nodesOf(service, signal)) {
-      if (change.kind === 'failure') {
-        yield change;
-        continue;
-      }
-      const { nodes, doubt } = change.value;
-      yield { kind: 'nodes', nodes };
-      if (doubt && !signal.aborted) yield { kind: 'failure', error: doubt };
-    }
-  }
-
-  function nodesOf(service: string, signal: AbortSignal): AsyncIterable<ChangeEvent<Found>> {
-    const found = foundIn(instancesOf(client, service, options, signal));
-    if (snapshot === undefined) return found;
+  function resolutions(service: string, signal: AbortSignal): AsyncIterable<Resolution> {
+    const found = nodesOf(instancesOf(client, service, options, signal));
+    if (snapshot === undefined) return toldOf(found, signal);
     const { datacenter = '', logger = stderrLogger } = options;
     const place = JSON.stringify([client.agent, datacenter, 'catalog', service, passing, tags, filter]);
-    return withSnapshot(found, snapshotIn(snapshot, place, policy, logger), client.agent);
+    const saved = snapshotIn(snapshot, place, policy, logger);
+    return toldOf(withSnapshot(found, saved, client.agent), signal);
   }
 
   return {
@@ -85,7 +71,7 @@ export function catalogMode(client: ConsulClient, options: CatalogOptions): Reso
 }
 
 /** What the catalog says of a service, now and at every change; shared by all in the process who ask the same. */
-export async function* instancesOf(
+export function instancesOf(
   client: ConsulClient,
   service: string,
   options: Pick<
@@ -93,7 +79,7 @@ export async function* instancesOf(
     'passing' | 'tags' | 'filter' | 'near' | 'stale' | 'addressPolicy' | 'logger'
   >,
   signal: AbortSignal,
-): AsyncGenerator<ChangeEvent<readonly Instance[]>, void, undefined> {
+): AsyncIterable<ChangeEvent<Found<Instance>>> {
   const { passing = true, tags = [], filter, near, stale = true, logger = stderrLogger } = options;
   const health = healthOf(client);
   const policy = addressPolicy(options.addressPolicy);
@@ -101,26 +87,22 @@ export async function* instancesOf(
   const key = JSON.stringify([...asked, options.addressPolicy]);
   const make = (stop: AbortSignal) => {
     const read = instanceReader(service, logger, policy);
-    return changes<readonly Instance[]>(
-      async (since, signal) => {
-        const query = { passing, tags, filter, near, since, stale, signal };
-        const { entries, index, knownLeader } = await health.service(service, query);
-        if (entries.length === 0 && !knownLeader) throw leaderless(client.agent);
-        const instances = read(entries);
-        return { index, value: near === undefined ? byAddress(instances) : instances };
-      },
-      { signal: stop, same: isDeepStrictEqual },
+    return followListing(
+      (how) => health.service(service, { passing, tags, filter, near, stale, ...how }),
+      near === undefined ? (entries) => byAddress(read(entries)) : read,
+      client.agent,
+      stop,
     );
   };
-  yield* sharedChanges(key, make, signal);
+  return sharedChanges(key, make, signal);
 }
 
-async function* foundIn(
-  changes: AsyncIterable<ChangeEvent<readonly Instance[]>>,
+async function* nodesOf(
+  events: AsyncIterable<ChangeEvent<Found<Instance>>>,
 ): AsyncGenerator<ChangeEvent<Found>, void, undefined> {
-  for await (const change of changes) {
-    if (change.kind === 'failure') yield change;
-    else yield { kind: 'value', value: { nodes: change.value.map(({ node }) => node), doubt: undefined } };
+  for await (const event of events) {
+    if (event.kind === 'failure') yield event;
+    else yield { kind: 'value', value: { ...event.value, nodes: event.value.nodes.map(({ node }) => node) } };
   }
 }
 
@@ -131,14 +113,6 @@ const byAddress = (instances: readonly Instance[]) =>
 /** A third of the TTL leaves time for two more tries. */
 const beatMsOf = (check: ServiceCheck) =>
   check.kind === 'ttl' ? Math.floor((check.ttlMs ?? DEFAULT_TTL_MS) / 3) : LOOK_MS;
-
-/** A server that has just started knows nothing until there is a leader. */
-const leaderless = (agent: string) =>
-  new RpcError(
-    Status.UNAVAILABLE,
-    `consul at ${agent}: has no cluster leader, so an empty list is not believed`,
-    { maybeExecuted: false },
-  );
 
 function warnOfShortTime(afterMs: number, logger: Logger): void {
   if (afterMs === 0 || afterMs >= 60_000) return;

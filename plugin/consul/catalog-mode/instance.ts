@@ -1,8 +1,8 @@
-import { textOf } from '../../../rpc/error.js';
 import type { Logger } from '../../../rpc/log.js';
 import type { Node } from '../../../selector/node.js';
-import { createListedNode, MAX_NODES } from '../../node-data.js';
+import { createListedNode } from '../../node-data.js';
 import type { AddressPolicy } from '../address-policy.js';
+import { listingReader } from '../listing-reader.js';
 import { WEIGHT_KEY, ZONE_KEY } from './definition.js';
 
 /** `critical` is also what it is called under maintenance. */
@@ -20,44 +20,30 @@ export interface Instance {
 /** Reads listing after listing of one service. */
 export type InstanceReader = (entries: readonly unknown[]) => readonly Instance[];
 
-const MAX_WARNINGS = 20;
-
-/** Skips what cannot be called, with one warning for each entry and reason however often it is listed. */
+/** Skips what cannot be called, with a warning. */
 export function instanceReader(service: string, logger: Logger, policy: AddressPolicy): InstanceReader {
-  let skipped = new Map<string, string>();
-  let flooded = false;
+  const read = listingReader<unknown, Instance>({
+    logger,
+    words: { all: 'instances in Consul', skipped: 'an instance in Consul that cannot be called' },
+    place: { service },
+    parse(entry) {
+      const instance = parseInstance(service, entry);
+      policy(instance.node.address);
+      return instance;
+    },
+    describe(entry, at, reason) {
+      const id = keyOf(entry) ?? String(at);
+      return { key: id, content: reason, fields: { service, id } };
+    },
+  });
   return (entries) => {
-    const skippedNow = new Map<string, string>();
     const byAddress = new Map<string, Instance>();
-    let warnings = 0;
-    for (const [place, entry] of entries.slice(0, MAX_NODES).entries()) {
-      try {
-        const instance = parseInstance(service, entry);
-        policy(instance.node.address);
-        const other = byAddress.get(instance.node.address);
-        // Two agents may list one server; the one that has moved to another agent fails with the first.
-        if (!other || RANK[instance.health] < RANK[other.health])
-          byAddress.set(instance.node.address, instance);
-      } catch (error) {
-        const reason = textOf(error);
-        const key = `${keyOf(entry) ?? place}`;
-        skippedNow.set(key, reason);
-        if (skipped.get(key) === reason || ++warnings > MAX_WARNINGS) continue;
-        logger.warn('skipped an instance in Consul that cannot be called', { service, id: key, reason });
-      }
+    for (const instance of read(entries)) {
+      const other = byAddress.get(instance.node.address);
+      // Two agents may list one server; the one that has moved to another agent fails with the first.
+      if (!other || RANK[instance.health] < RANK[other.health])
+        byAddress.set(instance.node.address, instance);
     }
-    if (warnings > MAX_WARNINGS)
-      logger.warn('skipped more instances in Consul', { service, count: warnings - MAX_WARNINGS });
-    const floods = entries.length > MAX_NODES;
-    if (floods && !flooded) {
-      logger.warn('too many instances in Consul, the rest is not used', {
-        service,
-        count: entries.length,
-        limit: MAX_NODES,
-      });
-    }
-    flooded = floods;
-    skipped = skippedNow;
     return [...byAddress.values()];
   };
 }
