@@ -11,7 +11,7 @@ const running = new Map<string, Shared<unknown>>();
  * connection of the agent's two hundred. A reader gets what is known at once, then the changes; a slow one skips states.
  * @param key tells what is asked, and whom
  */
-export function sharedChanges<T>(
+export async function* sharedChanges<T>(
   key: string,
   make: MakeChanges<T>,
   signal: AbortSignal,
@@ -21,7 +21,7 @@ export function sharedChanges<T>(
     shared = new Shared(make, () => running.delete(key));
     running.set(key, shared as Shared<unknown>);
   }
-  return shared.read(signal);
+  yield* shared.read(signal);
 }
 
 class Shared<T> {

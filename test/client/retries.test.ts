@@ -365,6 +365,34 @@ describe('a call made in a handler', LIMIT, () => {
   });
 });
 
+test(
+  'B9: a node at whose address another service has begun to listen is out after five calls',
+  LIMIT,
+  async () => {
+    const transport = memory();
+    const Other = defineService('other.Other', { look: unary<object, object>() });
+    const mine = new Server({ address: 'mine:1', transport });
+    mine.registerService(Shop, {
+      look: () => ({ at: 'mine' }),
+      buy: () => ({ at: 'mine' }),
+      async *list() {},
+    });
+    const other = new Server({ address: 'other:1', transport });
+    other.registerService(Other, { look: () => ({}) });
+    await Promise.all([mine.serve(), other.serve()]);
+    const client = new Client({ resolver: fixed(['mine:1', 'other:1']), transport, balancer: 'roundRobin' });
+    const codes: Status[] = [];
+    for (let i = 0; i < 200; i++)
+      await client
+        .service(Shop)
+        .buy({})
+        .catch(({ code }: RpcError) => codes.push(code));
+    assert.deepEqual(codes, Array(5).fill(Status.UNIMPLEMENTED));
+    await client.close();
+    await Promise.all([mine.closeNow(), other.closeNow()]);
+  },
+);
+
 describe('filters', LIMIT, () => {
   test('choose the nodes of one call, and none that fits is an error that says so', async () => {
     const nodes = [

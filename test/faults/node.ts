@@ -5,7 +5,7 @@ import { local } from 'lictor/plugin/local';
 import { Faults } from './service.js';
 
 const [kind, where, address] = process.argv.slice(2) as ['consul' | 'local', string, string];
-const plugin = kind === 'consul' ? consul({ address: where }) : local({ folder: where });
+const plugin = kind === 'consul' ? consul({ address: where.split(',') }) : local({ folder: where });
 const server = new Server({ address, plugins: [plugin], drainMs: 0, handleSignals: true });
 server.registerService(Faults, {
   // Long enough that a kill finds calls in flight.

@@ -10,9 +10,11 @@ import { consul as published } from 'lictor/plugin/consul';
 import { consul } from '../../plugin/consul/consul.js';
 import { silentLogger } from '../../rpc/log.js';
 import { startConsul } from '../consul/agent.js';
+import { countingProxy } from '../consul/counting-proxy.js';
 import { type FakeExchange, startFakeConsul } from '../consul/fake.js';
 import { read } from '../contract/reader.js';
 import { turns } from '../deferred.js';
+import { watched } from '../faults/load.js';
 import { pair } from '../pair.js';
 import { recordingLogger } from './log.js';
 
@@ -133,6 +135,35 @@ test('F24: an agent that is restarted five times leaves one watch, which is righ
     await reader.untilAddresses(...addresses);
   }
 });
+
+test(
+  'F11: a thousand nodes that come at once and go again cost one connection, and one for each that is called',
+  TIME_LIMIT,
+  async () => {
+    await using agent = await startConsul();
+    await using proxy = await countingProxy(agent.address);
+    const { engine, connects } = watched(memory());
+    const resolver = consul({ address: proxy.address });
+    await using client = new Client({ transport: engine, resolver, emptyListPolicy: 'obey', retry: false });
+    const echo = client.service(defineService('crowd.Echo', { echo: unary<object, object>() }));
+    await using reader = read(resolver, 'crowd.Echo');
+    await reader.untilAddresses();
+    const addresses = Array.from({ length: 1_000 }, (_, i) => `127.0.0.1:${10_000 + i}`);
+    for (let at = 0; at < addresses.length; at += 50) {
+      const some = addresses.slice(at, at + 50);
+      await Promise.all(some.map((address) => agent.put(`crowd.Echo/${address}`, address)));
+    }
+    await reader.untilNodes(({ length }) => length === 1_000);
+    // Nobody listens there, so that each call is sent to four nodes at most.
+    await Promise.allSettled(Array.from({ length: 10 }, () => echo.echo({})));
+    assert.ok(connects.length > 0 && connects.length <= 40, `${connects.length} connections for 10 calls`);
+    assert.equal(new Set(connects).size, connects.length);
+    await agent.request('DELETE', '/kv/crowd.Echo/?recurse');
+    await reader.untilAddresses();
+    assert.equal(client.watchState('crowd.Echo').kind, 'empty');
+    assert.ok(proxy.most <= 2, `${proxy.most} connections to Consul at one time`);
+  },
+);
 
 test('F16: a watch that is denied goes on with the token that its file holds later', TIME_LIMIT, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lictor-token-'));
