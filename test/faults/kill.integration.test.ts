@@ -51,7 +51,7 @@ async function killOneOfThree(nodes: Nodes, resolver: Resolver): Promise<string>
       `picked again after its first error; ${figures}`,
     );
 
-    assert.equal(await nodes.start(victim), victim);
+    assert.equal(await nodes.start({ address: victim }), victim);
     const pickedBefore = attempts.picked(victim);
     await until(() => attempts.picked(victim) > pickedBefore + 100);
     assert.equal(load.failures.length, failed.length, 'a call failed when the server was back');

@@ -1,19 +1,57 @@
-// A server's process for the fault tests: serves, tells its address, and waits to be killed.
-import { Server } from 'lictor';
+// A server's process for the fault tests: serves, tells its address, does as it is told, and waits for its end.
+import { appendFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RpcError, Server, Status } from 'lictor';
 import { consul } from 'lictor/plugin/consul';
 import { local } from 'lictor/plugin/local';
-import { Faults } from './service.js';
+import type { Behaviour, NodeOptions, Told } from './nodes.js';
+import { Faults, Reads } from './service.js';
 
-const [kind, where, address] = process.argv.slice(2) as ['consul' | 'local', string, string];
-const plugin = kind === 'consul' ? consul({ address: where.split(',') }) : local({ folder: where });
-const server = new Server({ address, plugins: [plugin], drainMs: 0, handleSignals: true });
+const { registry, behaviour: first, journal, ...options } = JSON.parse(process.argv[2]!) as NodeOptions;
+const plugins = {
+  consul: (where: string) => [consul({ address: where.split(',') })],
+  local: (folder: string) => [local({ folder })],
+  none: () => [],
+}[registry.kind](registry.where);
+let behaviour: Behaviour = { workMs: 20, ...first };
+let started = 0;
+let aborted = 0;
+
+async function work({ n }: { n: number }) {
+  started++;
+  // Before the call is answered, so that a kill loses none that has run.
+  if (journal !== undefined) appendFileSync(journal, `${n}\n`);
+  const { workMs = 0, blockMs = 0, fails, hangs, ignoresCancel } = behaviour;
+  for (const end = performance.now() + blockMs; performance.now() < end; );
+  if (hangs) await new Promise(() => {});
+  if (workMs > 0) await sleep(workMs);
+  if (fails) throw new RpcError(Status.UNAVAILABLE, 'told to fail');
+  if (ignoresCancel) await sleep(1_000);
+  return { n };
+}
+
+const server = new Server({ drainMs: 0, handleSignals: true, ...options, plugins });
 server.registerService(Faults, {
-  // Long enough that a kill finds calls in flight.
-  async work({ n }) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    return { n };
+  work: (message, { signal }) => {
+    signal.addEventListener('abort', () => aborted++);
+    return work(message);
   },
 });
-await server.serve();
+server.registerService(Reads, {
+  look: work,
+  fetch: ({ n }) => ({ bytes: 'x'.repeat(n) }),
+  async *count({ n }, { signal }) {
+    for (let i = 0; i < n && !signal.aborted; i++) {
+      yield { n: i };
+      if (i % 100 === 0) await sleep(1);
+    }
+  },
+});
+process.on('message', (told: Told) => {
+  if (told.behaviour) behaviour = told.behaviour;
+  const { heapUsed } = (globalThis.gc?.(), process.memoryUsage());
+  process.send!({ started, aborted, heapUsed, cpuMs: process.cpuUsage().user / 1_000 });
+});
 process.on('disconnect', () => process.exit());
+await server.serve();
 process.send!(server.address);

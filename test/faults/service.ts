@@ -1,4 +1,16 @@
-import { defineService, unary } from 'lictor';
+import { defineService, serverStream, unary } from 'lictor';
 
 type N = { n: number };
+
+/** Does something that must not be done twice. */
 export const Faults = defineService('faults.Faults', { work: unary<N, N>() });
+
+/** What may be done as often as one likes. */
+export const Reads = defineService('faults.Reads', {
+  /** As `work`. */
+  look: unary<N, N>({ idempotent: true }),
+  /** As many bytes as asked for. */
+  fetch: unary<N, { bytes: string }>({ idempotent: true }),
+  /** Goes on until it is cancelled, or has given so many. */
+  count: serverStream<N, N>(),
+});
