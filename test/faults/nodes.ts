@@ -26,7 +26,7 @@ export type NodeOptions = Pick<ServerOptions, 'address' | 'drainMs' | 'graceMs' 
   readonly journal?: string | undefined;
 };
 
-export type Told = { readonly behaviour?: Behaviour };
+export type Told = { readonly behaviour?: Behaviour | undefined };
 
 /** What a server says of itself when it is asked. */
 export type Account = { started: number; aborted: number; heapUsed: number; cpuMs: number };
@@ -68,7 +68,9 @@ export function nodesIn(
     async start(options = {}) {
       const all: NodeOptions = { address: '127.0.0.1:0', ...common, ...options, registry: { kind, where } };
       const child = fork(program, [JSON.stringify(all)]);
-      const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+      const exited = once(child, 'exit').then(
+        ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
+      );
       const early = exited.then((how) => {
         throw new Error(`the server ended with ${how}`);
       });
