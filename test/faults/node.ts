@@ -49,7 +49,8 @@ server.registerService(Reads, {
 });
 process.on('message', (told: Told) => {
   if (told.behaviour) behaviour = told.behaviour;
-  const { heapUsed } = (globalThis.gc?.(), process.memoryUsage());
+  globalThis.gc?.();
+  const { heapUsed } = process.memoryUsage();
   process.send!({ started, aborted, heapUsed, cpuMs: process.cpuUsage().user / 1_000 });
 });
 process.on('disconnect', () => process.exit());
