@@ -1,8 +1,10 @@
 export type TestChoice = {
   /** Leaves out the tests that need outside programs, `*.integration.test.js`. */
   readonly unit: boolean;
-  /** Takes those that need minutes, `*.faults.test.js`, which are left out otherwise. */
+  /** Takes those that need a minute or so, `*.faults.test.js`, which are left out otherwise. */
   readonly faults: boolean;
+  /** Of those takes the ones that need many minutes, `*.long.faults.test.js`, which are left out otherwise. */
+  readonly long: boolean;
   /** Parts of paths, of the source or the compiled file; a test is taken when it has one of them. None takes all. */
   readonly filters: readonly string[];
 };
@@ -12,13 +14,14 @@ export type TestChoice = {
  * @throws RangeError for an unknown option
  */
 export function readArguments(args: readonly string[]): TestChoice {
-  const known = ['--unit', '--faults'];
+  const known = ['--unit', '--faults', '--long'];
   const option = args.find((arg) => arg.startsWith('-') && !known.includes(arg));
   if (option !== undefined)
-    throw new RangeError(`option ${option}: ${known.join(' and ')} are known, and parts of file names`);
+    throw new RangeError(`option ${option}: ${known.join(', ')} are known, and parts of file names`);
   return {
     unit: args.includes('--unit'),
-    faults: args.includes('--faults'),
+    faults: args.includes('--faults') || args.includes('--long'),
+    long: args.includes('--long'),
     filters: args.filter((arg) => !known.includes(arg)),
   };
 }
@@ -26,11 +29,12 @@ export function readArguments(args: readonly string[]): TestChoice {
 /** The compiled tests to run, sorted. `paths` are of files under dist, with forward slashes. */
 export function chooseTests(
   paths: readonly string[],
-  { unit, faults, filters }: TestChoice,
+  { unit, faults, long, filters }: TestChoice,
 ): readonly string[] {
   return paths
     .filter((path) => path.endsWith('.test.js'))
     .filter((path) => faults === path.endsWith('.faults.test.js'))
+    .filter((path) => long === path.endsWith('.long.faults.test.js'))
     .filter((path) => !unit || !path.endsWith('.integration.test.js'))
     .filter(
       (path) => filters.length === 0 || filters.some((part) => path.includes(part.replace(/\.ts$/, '.js'))),

@@ -5,11 +5,11 @@ import { join, sep } from 'node:path';
 import { root } from './root.js';
 import { chooseTests, readArguments, type TestChoice } from './test-files.js';
 
-// Runs the compiled tests: `node dist/scripts/test.js [--unit | --faults] [part of a file name ...]`.
+// Runs the compiled tests: `node dist/scripts/test.js [--unit | --faults | --long] [part of a file name ...]`.
 // LICTOR_NODE names another node binary to run them with.
 
 const tests = join('dist', 'test');
-const LIMIT_MS = 15 * 60_000;
+const MINUTE_MS = 60_000;
 
 function run(choice: TestChoice): void {
   const all = existsSync(join(root, tests)) ? readdirSync(join(root, tests), { recursive: true }) : [];
@@ -20,18 +20,21 @@ function run(choice: TestChoice): void {
   if (files.length === 0) {
     const wanted = choice.filters.length > 0 ? ` with ${choice.filters.join(' or ')} in its name` : '';
     console.error(
-      `no${choice.unit ? ' unit' : choice.faults ? ' faults' : ''} test file${wanted} under ${tests}; has 'npm run build' run?`,
+      `no${choice.unit ? ' unit' : choice.long ? ' long' : choice.faults ? ' faults' : ''} test file${wanted} under ${tests}; has 'npm run build' run?`,
     );
     process.exitCode = 1;
     return;
   }
+  const limits = choice.long
+    ? { testMs: 60 * MINUTE_MS, allMs: 180 * MINUTE_MS }
+    : { testMs: 400_000, allMs: 15 * MINUTE_MS };
   const node = process.env.LICTOR_NODE || process.execPath;
   const flags = [
     '--enable-source-maps',
     '--test-reporter=spec',
     `--test-concurrency=${availableParallelism()}`,
     // Of a test, and of a file: what hangs is to fail and not to hold up all others.
-    '--test-timeout=400000',
+    `--test-timeout=${limits.testMs}`,
   ];
   const options = `${process.env.NODE_OPTIONS ?? ''} --unhandled-rejections=strict`.trim();
   const child = spawn(node, ['--test', ...flags, ...files], {
@@ -49,9 +52,9 @@ function run(choice: TestChoice): void {
   });
   // A failed test may leave behind what keeps its process alive; that must not look like a run that goes on.
   setTimeout(() => {
-    console.error(`the tests took more than ${LIMIT_MS / 60_000} minutes, and are ended`);
+    console.error(`the tests took more than ${limits.allMs / MINUTE_MS} minutes, and are ended`);
     child.kill('SIGTERM');
-  }, LIMIT_MS).unref();
+  }, limits.allMs).unref();
   // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone does not.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
 }

@@ -15,6 +15,7 @@ const paths = [
   'dist/test/selector/hash.test.js.map',
   'dist/test/contract/balancer.js',
   'dist/test/faults/agent.faults.test.js',
+  'dist/test/faults/days.long.faults.test.js',
 ];
 const choose = (...args: string[]) => chooseTests(paths, readArguments(args));
 
@@ -28,6 +29,10 @@ describe('which tests are run', () => {
   test('with --faults those that take minutes, which are left out otherwise', () => {
     assert.deepEqual(choose('--faults'), ['dist/test/faults/agent.faults.test.js']);
     assert.deepEqual(choose('agent'), []);
+  });
+  test('with --long those that take many minutes, which are left out otherwise', () => {
+    assert.deepEqual(choose('--faults', '--long'), ['dist/test/faults/days.long.faults.test.js']);
+    assert.deepEqual(choose('--faults', 'days'), []);
   });
   test('those with any of the parts in their names, of the source file too', () => {
     assert.deepEqual(choose('client/', 'hash.test.ts'), [paths[1], paths[0]]);
