@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +32,7 @@ export type Told = { readonly behaviour?: Behaviour | undefined };
 /** What a server says of itself when it is asked. */
 export type Account = { started: number; aborted: number; heapUsed: number; cpuMs: number };
 
-/** Server processes of one test. */
+/** Server processes of one test. When they are disposed of, none has ended by itself with an error. */
 export interface Nodes extends AsyncDisposable {
   /** Resolves with the address when the server is listening and listed. */
   start(options?: Omit<NodeOptions, 'registry'>): Promise<string>;
@@ -49,11 +50,12 @@ const program = fileURLToPath(new URL('./node.js', import.meta.url));
 
 export function nodesIn(
   kind: Registry['kind'],
-  where: string,
+  where = '',
   common: Omit<NodeOptions, 'registry'> = {},
 ): Nodes {
   type Running = { readonly child: ChildProcess; readonly exited: Promise<number | NodeJS.Signals> };
   const running = new Map<string, Running>();
+  const ends: (number | NodeJS.Signals)[] = [];
   const of = (address: string) => {
     const node = running.get(address);
     if (!node) throw new Error(`no server was started at ${address}`);
@@ -67,10 +69,13 @@ export function nodesIn(
   return {
     async start(options = {}) {
       const all: NodeOptions = { address: '127.0.0.1:0', ...common, ...options, registry: { kind, where } };
-      const child = fork(program, [JSON.stringify(all)]);
+      const child = fork(program, [JSON.stringify(all)], {
+        execArgv: ['--enable-source-maps', '--expose-gc', '--unhandled-rejections=strict'],
+      });
       const exited = once(child, 'exit').then(
         ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
       );
+      void exited.then((how) => ends.push(how));
       const early = exited.then((how) => {
         throw new Error(`the server ended with ${how}`);
       });
@@ -91,6 +96,11 @@ export function nodesIn(
     pid: (address) => of(address).child.pid!,
     async [Symbol.asyncDispose]() {
       await Promise.all([...running.keys()].map(kill));
+      // F60: they run with --unhandled-rejections=strict, so that one would end them.
+      assert.deepEqual(
+        ends.filter((how) => typeof how === 'number' && how > 0),
+        [],
+      );
     },
   };
 }
