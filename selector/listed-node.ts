@@ -67,6 +67,11 @@ export class ListedNode implements LiveNode {
     this.#judge.judge(this, 'success', began, now);
   }
 
+  /** What it was like before it failed says nothing of what it is like now, and would keep calls away for long. */
+  forgetLatency(): void {
+    this.latencyMs = 0;
+  }
+
   /**
    * Peaks count at once and fade. A node that fails fast must not look like a fast one; one whose call was given up has
    * taken at least that long.

@@ -235,6 +235,7 @@ export class ServiceNodes {
 
   #isFresh(node: ListedNode): void {
     const { slowStartMs } = this.#rules;
+    node.forgetLatency();
     if (slowStartMs === 0) return;
     node.freshSince = this.#options.now();
     this.#freshUntil = node.freshSince + slowStartMs;
@@ -286,26 +287,27 @@ export class ServiceNodes {
     const { maxInFlightPerNode, slowStartMs } = this.#rules;
     const takes = (node: ListedNode) => node.load.inFlight < maxInFlightPerNode && !tried?.includes(node);
     let node = first;
-    let spare: ListedNode | undefined;
+    // One that had to wait for its share once waits with this call, however often the balancer picks it.
+    let cold: ListedNode | undefined;
     for (let picks = 1; ; picks++) {
-      if (takes(node)) {
+      if (node !== cold && takes(node)) {
         // The node of a key is where the key's data is, fresh or not.
         if (call.hashKey !== undefined || node.freshSince === undefined) return node;
         if (warmEnough(node.freshSince, slowStartMs, now, this.#options.random)) return node;
-        spare ??= node;
+        cold ??= node;
       }
       if (picks === PICKS) break;
       node = this.#pickFrom(set, call, now);
     }
-    if (spare) return spare;
     const { candidates } = set;
     const start = Math.floor(this.#options.random() * candidates.length);
     let full = 0;
     for (let i = 0; i < candidates.length; i++) {
       const other = candidates[(start + i) % candidates.length]!;
-      if (takes(other) && other.node.weight > 0) return other;
+      if (other !== cold && takes(other) && other.node.weight > 0) return other;
       if (other.load.inFlight >= maxInFlightPerNode) full++;
     }
+    if (cold) return cold;
     if (full < candidates.length && first.load.inFlight < maxInFlightPerNode) return first;
     throw new RpcError(
       Status.RESOURCE_EXHAUSTED,

@@ -237,7 +237,7 @@ test(
     await using nodes = nodesIn('none');
     const [sick, ...others] = (await start(nodes, 3)) as [string, ...string[]];
     const resolver = fixed([sick, ...others]);
-    await using calls = calling({ resolver, ejection: { baseMs: 1_000 }, slowStartMs: 3_000 });
+    await using calls = calling({ resolver, ejection: { baseMs: 1_000 } });
     await calls.untilPicked([sick, ...others], 100);
     await nodes.tell(sick, { workMs: 0, fails: true });
     await until(
@@ -267,7 +267,7 @@ test(
     const whole = at(calls, sick, later).length;
     await calls.stop();
     t.diagnostic(
-      `${trials.length} trials failed in 3.8 s; the next came ${ms(againMs)} after it healed; ${begun} calls in its first second, ${whole} in its sixth of ${CALLS_PER_SECOND}`,
+      `${trials.length} trials failed in 3.8 s; the next came ${ms(againMs)} after it healed; ${begun} calls in its first second, ${whole} in its seventh of ${CALLS_PER_SECOND}`,
     );
     assert.equal(duringTrial.length, 0, 'a call was sent while the trial was under way');
     assert.ok(begun < whole / 2, `${begun} and ${whole}`);

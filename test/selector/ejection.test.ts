@@ -14,7 +14,12 @@ const failed = new RpcError(Status.UNAVAILABLE, 'broken');
 const rules = checkEjection({})!;
 
 /** Nodes at ports from 1, in a time of the test's own. */
-function nodesOf(count: number, ejection: EjectionOptions | false = {}, more: Partial<PickRules> = {}) {
+function nodesOf(
+  count: number,
+  ejection: EjectionOptions | false = {},
+  more: Partial<PickRules> & { random?: () => number } = {},
+) {
+  const { random = () => 0.5, ...rules } = more;
   const time = { now: 1_000 };
   const loads = new Map<string, NodeLoad>();
   const loadOf = (address: string) => {
@@ -25,10 +30,10 @@ function nodesOf(count: number, ejection: EjectionOptions | false = {}, more: Pa
   const service = new ServiceNodes({
     service: 'shop.Cart',
     balancer: roundRobin({ random: () => 0 }),
-    rules: { ...balancerAlone, ejection: checkEjection(ejection), ...more },
+    rules: { ...balancerAlone, ejection: checkEjection(ejection), ...rules },
     logger: silentLogger,
     loadOf,
-    random: () => 0.5,
+    random,
     now: () => time.now,
   });
   service.replace(Array.from({ length: count }, (_, i) => createNode({ address: `10.0.0.1:${i + 1}` })));
@@ -216,6 +221,31 @@ describe('a fresh node', () => {
     assert.ok(!it.goTo(20).has(fresh));
     it.time.now = fresh.freshSince! + 2_600;
     assert.ok(it.goTo(20).has(fresh));
+  });
+
+  test('has no more than its share with a balancer that prefers it, and has had no call yet', () => {
+    const random = [0, 0.4, 0.8];
+    let draws = 0;
+    const it = nodesOf(1, {}, { slowStartMs: 5_000, random: () => random[draws++ % random.length]! });
+    it.service.replace([createNode({ address: '10.0.0.1:1' }), createNode({ address: '10.0.0.1:2' })]);
+    const fresh = it.service.nodes[1]!;
+    it.service.setBalancer({ name: 'always the fresh one', build: (nodes) => () => nodes[1]! });
+    it.time.now = fresh.freshSince! + 1_000;
+    const picked = Array.from({ length: 30 }, it.next).filter((node) => node === fresh);
+    assert.ok(picked.length > 0 && picked.length <= 15, `${picked.length} of 30`);
+  });
+
+  test('is measured anew when its connection stands anew', () => {
+    const it = nodesOf(2, {}, { slowStartMs: 5_000 });
+    const [node] = it.nodes as [ListedNode, ListedNode];
+    node.began();
+    node.ended(undefined, it.time.now - 2_500, it.time.now);
+    assert.equal(node.latencyMs, 2_500);
+    for (const reachable of [false, true]) {
+      node.load.reachable = reachable;
+      it.service.reachableChanged('10.0.0.1:1');
+    }
+    assert.equal(node.latencyMs, 0);
   });
 
   test('is no matter for calls with a key, nor in the first list', () => {

@@ -129,6 +129,10 @@ export class ClientConnection extends Http2Connection {
     );
   }
 
+  gaveUp(): void {
+    this.#keepalive.gaveUp();
+  }
+
   #takeId(): number {
     const id = this.#nextId;
     this.#nextId += 2;

@@ -161,6 +161,7 @@ export abstract class ClientStream<Call extends OutgoingCall = OutgoingCall>
     if (this.#again) return this.#again.cancel(error);
     if (this.#isOver) return;
     this.reset(ErrorCode.CANCEL);
+    this.#owner.gaveUp();
     this.#over(error, undefined);
   }
 

@@ -52,6 +52,7 @@ export class Keepalive {
   #quickPings = 0;
   #isWaiting = false; // For what follows a ping.
   #isDue = false; // A ping, as soon as there is a call.
+  #wasGivenUp = false; // A call, since the last bytes came.
   #isStopped = false;
 
   constructor(owner: KeepaliveOwner, pace: PingPace) {
@@ -63,6 +64,16 @@ export class Keepalive {
   /** Bytes have come. */
   heard(): void {
     this.#heardAt = performance.now();
+    this.#wasGivenUp = false;
+  }
+
+  /**
+   * A call was given up before its answer had come. Of a server that welcomes pings it is found out whether it hangs
+   * also when no call is left: whoever leaves it out for its silence wants to know when it is back.
+   */
+  gaveUp(): void {
+    this.#wasGivenUp = true;
+    if (this.#isDue) this.#look();
   }
 
   /** HEADERS or DATA have come: with them a server pardons all pings before. */
@@ -109,7 +120,7 @@ export class Keepalive {
       this.#isDue = false;
       return this.#arm(Math.min(left, this.#quickMs)); // Patience may end before its time, by an answer.
     }
-    this.#isDue = !this.#owner.hasCalls();
+    this.#isDue = !this.#owner.hasCalls() && !(this.#wasGivenUp && this.#owner.welcomesPings());
     if (this.#isDue) return;
     this.#isWaiting = true;
     this.#quickPings++;

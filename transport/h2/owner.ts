@@ -44,6 +44,8 @@ export interface ClientOwner extends StreamOwner {
   readonly options: ConnectOptions;
   /** Sends a stream's call again, at which no server has looked. Undefined when that was tried often enough. */
   sendAgain(stream: Sender): Cancellable | undefined;
+  /** A call was given up before its answer had come. */
+  gaveUp(): void;
 }
 
 /** How a call ended. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { Status } from 'lictor';
+import { RpcError, Status } from 'lictor';
 import { Keepalive, PingPace } from '../../../transport/h2/keepalive.js';
 import { ErrorCode, GOAWAY, PING, PREFACE } from '../../../transport/h2/protocol.js';
 import { clientSide } from './client-side.js';
@@ -202,6 +202,24 @@ describe('keepalive of a connection', () => {
     const { outcomes } = peer.call();
     await pass(3 * SECOND);
     assert.equal(outcomes[0]?.error?.code, Status.UNAVAILABLE);
+  });
+
+  it('F28: that it hangs is found out also when its calls have been given up', async () => {
+    const server = serverSide();
+    await pass(SECOND);
+    const peer = clientSide();
+    peer.socket.receive(...server.socket.written, settingsAck);
+    peer.call().call.cancel(new RpcError(Status.CANCELLED, 'no more'));
+    await pass(3 * SECOND);
+    assert.equal(peer.events.closed.length, 1);
+  });
+
+  it('calls that were given up bring no pings to a server that does not welcome them', async () => {
+    const peer = clientSide();
+    peer.socket.receive(settings(), settingsAck);
+    peer.call().call.cancel(new RpcError(Status.CANCELLED, 'no more'));
+    await pass(MINUTE);
+    assert.equal(peer.sent(PING).length, 0);
   });
 
   it('too_many_pings doubles the times of later connections to the address, and nothing else does', async () => {
