@@ -80,7 +80,7 @@ describe('connections', () => {
 describe('nodes that cannot be reached', () => {
   test('are skipped by calls that no server has seen, and used again when they are back', LIMIT, async () => {
     const balancer = first();
-    await using it = await fleet([B], { balancer });
+    await using it = await fleet([B], { balancer, slowStartMs: 0 });
     it.resolver.nodes(A, B);
     for (let i = 0; i < 10; i++) assert.deepEqual(await it.api.who({}), { address: B });
     assert.deepEqual(it.connects, [A, B]);

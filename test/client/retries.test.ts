@@ -157,7 +157,7 @@ describe('a call that fails', LIMIT, () => {
     });
   }
 
-  test('is not sent again by a layer above one that has given up', async () => {
+  test('F50: is not sent again by a layer above one that has given up', async () => {
     await using inner = await shop(3, failing(100));
     await using outer = await shop(3, () => inner.api.look({}));
     await assert.rejects(outer.api.look({}), { code: Status.UNAVAILABLE });
@@ -418,6 +418,16 @@ describe('filters', LIMIT, () => {
       ],
     );
   });
+});
+
+test('F52: a call has ten seconds unless it says otherwise, and a minute at the server with Infinity', async () => {
+  const left: number[] = [];
+  await using it = await shop(1, ({ context }) => void left.push(context.remainingMs));
+  await it.api.look({});
+  await it.api.look({}, { timeoutMs: 500 });
+  await it.api.look({}, { timeoutMs: Number.POSITIVE_INFINITY });
+  for (const [i, most] of [10_000, 500, 60_000].entries())
+    assert.ok(left[i]! <= most && left[i]! > 0.8 * most, `${left[i]} of ${most}`);
 });
 
 test('metadata of retries may be set and read like others', () => {

@@ -12,7 +12,7 @@ import {
 import { Status } from '../../rpc/status.js';
 
 describe('a deadline from now', () => {
-  test('lies as far ahead as was asked, and no more than 24 hours', () => {
+  test('F53: lies as far ahead as was asked, and no more than 24 hours', () => {
     for (const [timeoutMs, wanted] of [
       [0, 0],
       [1_000, 1_000],
@@ -50,7 +50,7 @@ describe('grpc-timeout', () => {
     for (const text of ['99999999H', '99999999S', '25H']) assert.equal(parseTimeout(text), MAX_TIMEOUT_MS);
   });
 
-  test('what the specification does not allow is no time-out', () => {
+  test('F53: what the specification does not allow is no time-out', () => {
     const bad = ['', 'S', '1', '-1S', '+1S', '1.5S', '1s', '1 S', ' 1S', '1S ', '1S\n', '1e3S', 'NaNS', '٣S'];
     for (const text of [...bad, '99999999999S', '123456789n', '1SS', '0x1S'])
       assert.equal(parseTimeout(text), undefined, JSON.stringify(text));

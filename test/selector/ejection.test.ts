@@ -133,7 +133,7 @@ describe('a node that is out', () => {
     return it;
   };
 
-  test('gets one call on trial, and no second one while that goes on', () => {
+  test('F55: gets one call on trial, and no second one while that goes on', () => {
     const it = ejected();
     const [bad] = it.nodes;
     assert.equal(it.next(), bad);

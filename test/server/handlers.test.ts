@@ -44,7 +44,7 @@ const throwing: Readonly<Record<string, () => unknown>> = {
 };
 
 for (const transport of ['memory', 'h2', 'grpc-js'] as const satisfies EngineName[]) {
-  describe(`a handler over ${transport}`, () => {
+  describe(`F44: a handler over ${transport}`, () => {
     for (const [name, value] of Object.entries(throwing)) {
       test(
         `that throws ${name} fails its call without telling why, and the log knows under one id`,

@@ -59,7 +59,7 @@ export class ClientConnection extends Http2Connection {
   readonly #ackTimer: NodeJS.Timeout;
   readonly #blocks = new Map<WireMethod, Map<string, PreparedBlock>>();
   readonly #bases = new Map<WireMethod, PreparedBlock>(); // Without a time-out.
-  #nextId = 1;
+  #nextId: number;
   #isReady = false;
   #isLeaving = false;
 
@@ -69,9 +69,11 @@ export class ClientConnection extends Http2Connection {
     options: ConnectOptions,
     pace: PingPace,
     events: ClientConnectionEvents,
+    firstId = 1,
   ) {
     super(socket, LIMITS, new Budget(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY));
     this.options = options;
+    this.#nextId = firstId;
     this.#authority = authority;
     this.#events = events;
     this.output.write(PREFACE, 0, PREFACE.length);

@@ -22,7 +22,7 @@ const anyFrame = fc.record(
   { noNullPrototype: true },
 );
 
-describe('any chunking', () => {
+describe('F33: any chunking', () => {
   it('of frames gives the same frames', () => {
     fc.assert(
       fc.property(fc.array(anyFrame, { maxLength: 8 }), fc.integer(), (frames, seed) => {

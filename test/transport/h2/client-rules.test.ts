@@ -82,6 +82,52 @@ describe('answers to a client', () => {
     });
   }
 
+  it('F47: a late reply and a second one are dropped, and the connection goes on', async () => {
+    const peer = clientSide();
+    await peer.receive(SETTINGS);
+    const cancelled = peer.call();
+    cancelled.call.cancel(new RpcError(Status.CANCELLED, 'no more'));
+    await peer.receive(reply(1, 'late'));
+    const answered = peer.call();
+    await peer.receive(reply(3, 'first'));
+    await peer.receive(reset(3), windowUpdate(3, 1));
+    const next = peer.call();
+    await peer.receive(reply(5));
+    assert.deepEqual(
+      [...cancelled.outcomes, ...answered.outcomes, ...next.outcomes].map(
+        ({ error, reply }) => error?.status ?? String(reply),
+      ),
+      ['CANCELLED', 'first', 'hi'],
+    );
+    assert.equal(peer.events.closed.length, 0);
+  });
+
+  it('F47: a reply for a call that was never made ends the connection', async () => {
+    const peer = clientSide();
+    await peer.receive(SETTINGS);
+    const { outcomes } = peer.call();
+    await peer.receive(reply(9));
+    assert.deepEqual(
+      outcomes.map(({ error }) => error?.status),
+      ['UNAVAILABLE'],
+    );
+    assert.equal(peer.events.closed.length, 1);
+  });
+
+  it('F47: a connection whose numbers are used up makes way for another, and no number comes twice', async () => {
+    const last = 2 ** 31 - 1;
+    const peer = clientSide({ firstId: last - 2 });
+    await peer.receive(SETTINGS);
+    const calls = [peer.call(), peer.call()];
+    assert.ok(!peer.connection.hasRoom);
+    assert.equal(peer.events.leaving, 1);
+    await peer.receive(reply(last, 'b'), reply(last - 2, 'a'));
+    assert.deepEqual(
+      calls.map(({ outcomes }) => String(outcomes[0]?.reply)),
+      ['a', 'b'],
+    );
+  });
+
   it('a reply of its content-length is taken, and one of another length is reset', async () => {
     const peer = clientSide();
     await peer.receive(SETTINGS);

@@ -27,7 +27,9 @@ export type ClientSide = {
   stream(requests: AsyncIterable<unknown>): ReturnType<ClientConnection['stream']>;
 };
 
-export function clientSide(options: { maxMessageBytes?: number; pace?: PingPace } = {}): ClientSide {
+export function clientSide(
+  options: { maxMessageBytes?: number; pace?: PingPace; firstId?: number } = {},
+): ClientSide {
   const socket = new FakeSocket();
   const events: ClientSide['events'] = { ready: 0, leaving: 0, room: 0, closed: [] };
   const on: ClientConnectionEvents = {
@@ -49,6 +51,7 @@ export function clientSide(options: { maxMessageBytes?: number; pace?: PingPace 
     },
     options.pace ?? new PingPace(),
     on,
+    options.firstId,
   );
   const outgoing = (deadline?: number): OutgoingCall => ({ wire, metadata: undefined, deadline });
   return {

@@ -358,7 +358,7 @@ describe('messages and windows', () => {
     assert.ok(Math.max(...bytes) - Math.min(...bytes) <= 16_384 + 8_192, `${bytes} were sent`);
   });
 
-  it('a small reply does not wait for a large one', async () => {
+  it('F57: a small reply does not wait for a large one', async () => {
     const peer = serverSide({ bigBytes: 4_000_000 });
     await peer.receive(settings([4, 5_000_000]), windowUpdate(0, 100_000_000));
     peer.socket.reads = false;
