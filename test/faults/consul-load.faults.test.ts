@@ -2,76 +2,26 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { consul } from 'lictor/plugin/consul';
-import { type ConsulAgent, startConsul } from '../consul/agent.js';
+import { startConsul } from '../consul/agent.js';
 import { startConsulCluster } from '../consul/cluster.js';
 import { entryOf, until } from '../consul/registered.js';
 import { read } from '../contract/reader.js';
+import { ENTRIES_BACK_MS, entriesBack, outage, seconds, watchRight } from './consul-outage.js';
 import { Faults } from './service.js';
-import { type UnderLoad, underLoad } from './under-load.js';
+import { underLoad } from './under-load.js';
 
 // Calls all the time while Consul is in trouble, with the TTL of production. Not one of them may fail.
 
 const TIME_LIMIT = { timeout: 240_000 };
-const TTL_MS = 10_000;
-/** A renewal is due after a third of the TTL, give or take a tenth. */
-const ENTRIES_BACK_MS = (TTL_MS / 3) * 1.1 + 1_000;
 
-const seconds = (ms: number) => `${(ms / 1_000).toFixed(2)} s`;
-
-/** How long after `since` all servers have an entry. */
-async function entriesBack(agent: ConsulAgent, servers: readonly string[], since: number): Promise<number> {
-  for (const address of servers)
-    await until(
-      () => entryOf(agent, `${Faults.name}/${address}`),
-      (entry) => entry !== undefined,
-    );
-  return performance.now() - since;
-}
-
-/** How long after `since` a client's watch knows of a server that is listed now; a drained one, so that none calls it. */
-async function watchRight(agent: ConsulAgent, since: number): Promise<number> {
-  const marker = { address: '127.0.0.1:9', weight: 0 };
-  await using reader = read(consul({ address: agent.address }), Faults.name);
-  await agent.put(`${Faults.name}/${marker.address}`, JSON.stringify(marker));
-  await reader.untilNodes((nodes) => nodes.some(({ address }) => address === marker.address));
-  return performance.now() - since;
-}
-
-async function outage(agent: ConsulAgent, load: UnderLoad, wipe: boolean, print: (figures: string) => void) {
-  await sleep(15_000);
-  const beforeOutage = load.sent();
-  await agent.kill('SIGKILL');
-  await sleep(30_000);
-  assert.equal(load.client.watchState(Faults.name).kind, 'stale');
-  await agent.restart({ wipe });
-  const back = performance.now();
-  const during = load.sent() - beforeOutage;
-  const [watchMs, entriesMs] = await Promise.all([
-    watchRight(agent, back),
-    entriesBack(agent, load.servers, back),
-  ]);
-  await sleep(15_000);
-  print(
-    `${load.sent()} calls, ${during} of them without Consul; watch right after ${seconds(watchMs)}, entries back after ${seconds(entriesMs)}`,
-  );
-  assert.equal(load.client.watchState(Faults.name).kind, 'ready');
-  assert.ok(watchMs <= (wipe ? 3_000 : 2_000), `watch right after ${seconds(watchMs)}`);
-  assert.ok(entriesMs <= ENTRIES_BACK_MS, `entries back after ${seconds(entriesMs)}`);
-  const told = load.warnings.map(({ message }) => message);
-  assert.deepEqual(told, [
-    'the registry does not answer; the last list is kept',
-    'the registry answers again',
-  ]);
-}
-
-for (const { id, wipe, what } of [
-  { id: 'F1', wipe: false, what: 'is down for 30 s' },
-  { id: 'F3', wipe: true, what: 'is down for 30 s and has lost its data' },
+for (const { id, wipe, downMs, aroundMs, what } of [
+  { id: 'F1', wipe: false, downMs: 30_000, aroundMs: 15_000, what: 'is down for 30 s' },
+  { id: 'F3', wipe: true, downMs: 5_000, aroundMs: 5_000, what: 'is down for 5 s and has lost its data' },
 ]) {
   test(`${id}: an agent that ${what} costs no call of 500 a second`, TIME_LIMIT, async (context) => {
     await using agent = await startConsul();
     await using load = await underLoad([agent.address]);
-    await outage(agent, load, wipe, (figures) => context.diagnostic(figures));
+    context.diagnostic(await outage(agent, load, { wipe, downMs, aroundMs }));
   });
 }
 

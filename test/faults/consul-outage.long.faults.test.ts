@@ -5,11 +5,13 @@ import { Client } from 'lictor';
 import { consul } from 'lictor/plugin/consul';
 import { startConsul } from '../consul/agent.js';
 import { recordingLogger } from '../plugin/log.js';
+import { outage } from './consul-outage.js';
 import { heapMiB } from './heap.js';
 import { openLoop } from './load.js';
 import { nodesIn } from './nodes.js';
 import { resources } from './resources.js';
 import { Faults } from './service.js';
+import { underLoad } from './under-load.js';
 
 const MINUTE_MS = 60_000;
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
@@ -49,4 +51,12 @@ test('F2: an agent that is down for ten minutes costs no call, no memory and no 
     await client.close();
   }
   await resources.are(before);
+});
+
+test('F3: an agent that is down for 30 s and has lost its data costs no call of 500 a second', {
+  timeout: 4 * MINUTE_MS,
+}, async (context) => {
+  await using agent = await startConsul();
+  await using load = await underLoad([agent.address]);
+  context.diagnostic(await outage(agent, load, { wipe: true, downMs: 30_000, aroundMs: 15_000 }));
 });
