@@ -83,6 +83,8 @@ export { inFlight, type LoadMetric, peakEwma } from './selector/load-metric.js';
 export { createNode, type Node, type NodeInit } from './selector/node.js';
 export type { Resolution, Resolver } from './selector/resolver.js';
 export type { WatchState } from './selector/shared-watch.js';
+export type { ServerLoad } from './server/load.js';
+export type { OverloadOptions } from './server/overload/options.js';
 export { Server, type ServerOptions } from './server/server.js';
 export { memory } from './transport/memory/engine.js';
 export type { EngineName } from './transport/named.js';

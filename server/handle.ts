@@ -9,6 +9,7 @@ import type { IncomingStream, IncomingUnary } from '../transport/transport.js';
 import { MAX_RESPONSE_METADATA_BYTES, type ServerCall } from './context.js';
 import type { Gate } from './gate.js';
 import { InterceptedCall } from './intercepted-call.js';
+import { UsualTime } from './overload/usual-time.js';
 import { contextOf } from './passed-context.js';
 import type { Runner } from './runner.js';
 import { StreamRun } from './stream-run.js';
@@ -22,6 +23,7 @@ export class MethodRunner implements Runner {
   readonly service: string;
   readonly method: Method;
   readonly gate: Gate;
+  readonly usual = new UsualTime();
   readonly #handler: AnyHandler;
   readonly #chain: Next | undefined;
   readonly #logger: Logger;
@@ -43,23 +45,38 @@ export class MethodRunner implements Runner {
   }
 
   unary(incoming: IncomingUnary, request: unknown): void {
-    const refused = this.gate.enter(incoming);
-    if (refused) incoming.fail(refused);
-    else {
-      const run = new UnaryRun(this, incoming);
-      if (hasBothSides()) within(run, () => run.start(request));
-      else run.start(request);
+    const now = performance.now();
+    const verdict = this.gate.enter(incoming, now);
+    if (verdict === 'run') this.#startUnary(incoming, request, now);
+    else if (verdict === 'wait') {
+      this.gate.wait(incoming, incoming.requestBytes, now, (turn) =>
+        this.#startUnary(incoming, request, turn),
+      );
     }
   }
 
+  #startUnary(incoming: IncomingUnary, request: unknown, now: number): void {
+    const { overload } = this.gate;
+    const run = new UnaryRun(this, incoming, now);
+    overload?.began();
+    if (hasBothSides()) within(run, () => run.start(request));
+    else run.start(request);
+    overload?.took(performance.now() - now);
+  }
+
   stream(incoming: IncomingStream, requests: AsyncIterable<unknown>): void {
-    const refused = this.gate.enter(incoming);
-    if (refused) incoming.fail(refused);
-    else {
-      const run = new StreamRun(this, incoming);
-      if (hasBothSides()) void within(run, () => run.start(requests));
-      else void run.start(requests);
-    }
+    const now = performance.now();
+    const verdict = this.gate.enter(incoming, now);
+    if (verdict === 'run') this.#startStream(incoming, requests, now);
+    else if (verdict === 'wait')
+      this.gate.wait(incoming, 0, now, (turn) => this.#startStream(incoming, requests, turn));
+  }
+
+  #startStream(incoming: IncomingStream, requests: AsyncIterable<unknown>, now: number): void {
+    const run = new StreamRun(this, incoming);
+    if (hasBothSides()) void within(run, () => run.start(requests));
+    else void run.start(requests);
+    this.gate.overload?.took(performance.now() - now);
   }
 
   run(message: unknown, context: ServerCall): unknown {

@@ -25,6 +25,8 @@ import { advertised } from './advertise.js';
 import { drain } from './drain.js';
 import { Gate } from './gate.js';
 import { Health } from './health.js';
+import type { ServerLoad } from './load.js';
+import { type OverloadOptions, overloadSettings } from './overload/options.js';
 import { buildRoutes, checkImplementation, type Registered } from './router.js';
 import { onSignals } from './signals.js';
 
@@ -54,8 +56,13 @@ export type ServerOptions = {
   maxMessageBytes?: number | undefined;
   /** The most metadata that a call may bring, counted as HTTP/2 does. @default 16 KiB */
   maxMetadataBytes?: number | undefined;
-  /** Calls in flight in the whole server; more are refused with RESOURCE_EXHAUSTED. @default 10,000 */
+  /** Calls in flight in the whole server, and waiting; more are refused with RESOURCE_EXHAUSTED. @default 10,000 */
   maxConcurrentCalls?: number | undefined;
+  /**
+   * What is done when more comes than the server can do: calls wait for their turn, and those that would wait for too long
+   * are refused at once, so that clients send them elsewhere; false lets all run at once.
+   */
+  overload?: OverloadOptions | false | undefined;
   /** Calls in flight on one connection. @default 1,000 */
   maxStreamsPerConnection?: number | undefined;
   /**
@@ -85,6 +92,7 @@ export class Server implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #engine: Engine;
   readonly #gate: Gate;
+  readonly #healthGate: Gate;
   readonly #health: Health;
   readonly #registered = new Map<string, Registered>();
   readonly #registrations: Registration[] = [];
@@ -122,11 +130,18 @@ export class Server implements AsyncDisposable {
     ] as const) {
       checkLimit(name, options[name], 1);
     }
-    this.#gate = new Gate({
+    const limits = {
       maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
       maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
       timeoutMs: options.timeoutMs ?? 60_000,
+    };
+    const { overload } = options;
+    this.#gate = new Gate({
+      ...limits,
+      overload: overload === false ? undefined : overloadSettings(overload ?? {}),
     });
+    // A server that has too much to do is well, and must not be taken for one that is not.
+    this.#healthGate = new Gate({ ...limits, overload: undefined });
     this.#health = new Health();
   }
 
@@ -139,6 +154,11 @@ export class Server implements AsyncDisposable {
     if (!this.#listener)
       throw new RpcError(Status.FAILED_PRECONDITION, 'the server has no address before serve()');
     return this.#listener.address;
+  }
+
+  /** What the server has to do now, and what it has refused since it was made. */
+  get load(): ServerLoad {
+    return this.#gate.load;
   }
 
   /**
@@ -206,17 +226,17 @@ export class Server implements AsyncDisposable {
 
   #routes() {
     const { service } = Health;
-    const health = {
-      service,
-      implementation: this.#health.implementation,
-      serializations: [],
-    };
-    const all = this.#registered.has(service.name) ? [] : [health];
     const tracing = (this.#options.plugins ?? []).flatMap((plugin) =>
       plugin.kind === 'tracing' ? [plugin.interceptor] : [],
     );
     const interceptors = [...tracing, ...(this.#options.interceptors ?? [])];
-    return buildRoutes([...this.#registered.values(), ...all], interceptors, this.#gate, this.#logger);
+    const ours = { service, implementation: this.#health.implementation, serializations: [] };
+    const health = this.#registered.get(service.name) ?? ours;
+    const others = [...this.#registered.values()].filter((one) => one !== health);
+    return new Map([
+      ...buildRoutes(others, interceptors, this.#gate, this.#logger),
+      ...buildRoutes([health], interceptors, this.#healthGate, this.#logger),
+    ]);
   }
 
   /**

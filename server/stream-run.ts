@@ -4,14 +4,16 @@ import { single } from '../rpc/single.js';
 import { pump, type Sink } from '../transport/pump.js';
 import type { IncomingStream } from '../transport/transport.js';
 import { ServerCall } from './context.js';
+import type { Placed } from './overload/overstays.js';
 import type { Runner } from './runner.js';
 
 /** A call with a stream of requests, of replies, or of both, from its admission to its end. */
-export class StreamRun extends ServerCall implements Sink {
+export class StreamRun extends ServerCall implements Sink, Placed {
   readonly #runner: Runner;
   readonly #incoming: IncomingStream;
   #stop: (() => Promise<void>) | undefined;
   #isOver = false;
+  #hasPlace = true;
 
   constructor(runner: Runner, incoming: IncomingStream) {
     super(runner.service, runner.method, incoming, incoming.deadline);
@@ -74,11 +76,19 @@ export class StreamRun extends ServerCall implements Sink {
 
   #over(): void {
     this.#isOver = true;
+    if (this.cancelled) this.#runner.gate.overstays.delete(this);
+    this.leave();
+  }
+
+  leave(): void {
+    if (!this.#hasPlace) return;
+    this.#hasPlace = false;
     this.#runner.gate.leave();
   }
 
-  /** The handler's place is free when it is really done. */
+  /** The handler's place is free when it is really done, or at last when it should have been. */
   protected override onCancelled(error: RpcError): void {
+    if (this.#hasPlace) this.#runner.gate.overstays.add(this, performance.now());
     void this.#stop?.().then(() => this.fail(error));
   }
 }

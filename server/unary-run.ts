@@ -1,18 +1,22 @@
 import type { RpcError } from '../rpc/error.js';
 import type { IncomingUnary } from '../transport/transport.js';
 import { ServerCall } from './context.js';
+import type { Placed } from './overload/overstays.js';
 import type { Runner } from './runner.js';
 
 /** A unary call from its admission to its answer. */
-export class UnaryRun extends ServerCall {
+export class UnaryRun extends ServerCall implements Placed {
   readonly #runner: Runner;
   readonly #incoming: IncomingUnary;
+  readonly #began: number;
   #isAnswered = false;
+  #hasPlace = true;
 
-  constructor(runner: Runner, incoming: IncomingUnary) {
-    super(runner.service, runner.method, incoming, runner.gate.deadlineOf(incoming));
+  constructor(runner: Runner, incoming: IncomingUnary, now: number) {
+    super(runner.service, runner.method, incoming, runner.gate.deadlineOf(incoming, now));
     this.#runner = runner;
     this.#incoming = incoming;
+    this.#began = now;
   }
 
   start(request: unknown): void {
@@ -36,16 +40,38 @@ export class UnaryRun extends ServerCall {
     } catch (reason) {
       return this.#settled(this.#runner.failed(reason, this), undefined);
     }
+    this.#sample();
     this.#settled(this.#runner.missing(reply), reply);
   }
 
+  /** What waited for nothing would take as long however many there are. */
+  #sample(): void {
+    const { gate, usual } = this.#runner;
+    if (!gate.overload) return;
+    const now = performance.now();
+    gate.overload.sample(now - this.#began, usual, now);
+  }
+
   #settled(error: RpcError | undefined, reply: unknown): void {
-    this.#runner.gate.leave();
+    if (this.cancelled) this.#runner.gate.overstays.delete(this);
+    this.leave();
     this.#answer(error, reply);
   }
 
-  /** A handler that never settles ends with its call, for the client; its place is free when it is really done. */
+  leave(): void {
+    if (!this.#hasPlace) return;
+    this.#hasPlace = false;
+    const { gate } = this.#runner;
+    gate.leave();
+    gate.overload?.ended();
+  }
+
+  /**
+   * A handler that never settles ends with its call, for the client; its place is free when it is really done, or at last
+   * when it should have been.
+   */
   protected override onCancelled(error: RpcError): void {
+    if (this.#hasPlace) this.#runner.gate.overstays.add(this, performance.now());
     this.#answer(error, undefined);
   }
 

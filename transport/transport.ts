@@ -157,6 +157,8 @@ export interface IncomingStream extends IncomingCall {
 }
 
 export interface IncomingUnary extends IncomingCall {
+  /** The size of the request's message, inflated: what is held while the call waits for its turn. */
+  readonly requestBytes: number;
   /** One of the two, once; after a cancellation they are ignored. */
   reply(message: unknown): void;
   fail(error: RpcError): void;

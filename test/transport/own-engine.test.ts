@@ -61,6 +61,7 @@ function carry(call: UnaryCall, route: Route | undefined): Cancellable {
       deadline: call.deadline,
       trailer: undefined,
       running: undefined,
+      requestBytes: 0,
       requestCompressed: false,
       compression: 'identity',
       sendHeader() {},

@@ -23,6 +23,7 @@ export class ConnectCall implements IncomingUnary, Timed {
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
+  requestBytes = 0;
   readonly #head: RequestHead;
   readonly #options: ListenOptions;
   readonly #openedAt = performance.now();
@@ -108,6 +109,7 @@ export class ConnectCall implements IncomingUnary, Timed {
     if (message.length === 0 && contentType === 'application/json') {
       throw new RpcError(Status.INVALID_ARGUMENT, 'the body is empty; JSON is wanted, at least {}');
     }
+    this.requestBytes = message.length;
     return wire.request.decode(message);
   }
 

@@ -77,6 +77,7 @@ class GrpcIncoming implements IncomingCall {
 }
 
 export class GrpcIncomingUnary extends GrpcIncoming implements IncomingUnary {
+  requestBytes = 0;
   readonly #callback: sendUnaryData<Buffer>;
   #wire: WireMethod | undefined;
 
@@ -89,6 +90,7 @@ export class GrpcIncomingUnary extends GrpcIncoming implements IncomingUnary {
     const wire = route.wire(this.subtype);
     if (wire instanceof RpcError) return this.fail(wire);
     this.#wire = wire;
+    this.requestBytes = bytes.length;
     let request: unknown;
     try {
       request = wire.request.decode(bytes);

@@ -24,6 +24,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
+  requestBytes = 0;
   protected readonly route: Route;
   protected readonly wire: WireMethod;
   protected readonly head: RequestHead;
@@ -86,10 +87,14 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   /** @throws RpcError for what is no request, or would be over the limit */
   protected readRequest(bytes: Uint8Array, compressed: boolean): unknown {
-    if (!compressed) return this.wire.request.decode(bytes);
-    const { maxMessageBytes } = this.#server.options;
+    const message = compressed ? this.#inflated(bytes) : bytes;
+    this.requestBytes = message.length;
+    return this.wire.request.decode(message);
+  }
+
+  #inflated(bytes: Uint8Array): Uint8Array {
     const { decompress } = compressionNamed(this.head.encoding ?? 'identity');
-    return this.wire.request.decode(decompress(bytes, maxMessageBytes));
+    return decompress(bytes, this.#server.options.maxMessageBytes);
   }
 
   get compression(): CompressionName {

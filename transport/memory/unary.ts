@@ -7,6 +7,7 @@ import { arrived, MemoryCall, overTheWire, type Sent, sent } from './call.js';
 import type { Link } from './endpoint.js';
 
 export class MemoryUnary extends MemoryCall implements IncomingUnary {
+  requestBytes = 0;
   readonly #unary: UnaryCall;
   #serverWire: WireMethod | undefined;
   #header: Metadata | undefined;
@@ -39,8 +40,9 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
       this.#serverWire = wire;
       const { maxMessageBytes } = this.endpoint!.options;
       this.requestCompressed = sentRequest.compression !== 'identity';
-      const request = wire.request.decode(arrived(sentRequest, maxMessageBytes));
-      route.unary(this, request);
+      const message = arrived(sentRequest, maxMessageBytes);
+      this.requestBytes = message.length;
+      route.unary(this, wire.request.decode(message));
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
     }

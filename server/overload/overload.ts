@@ -1,0 +1,189 @@
+import { RpcError } from '../../rpc/error.js';
+import { NOT_EXECUTED } from '../../rpc/not-executed.js';
+import { Status } from '../../rpc/status.js';
+import type { ServerLoad } from '../load.js';
+import { CallQueue } from './call-queue.js';
+import { GradientLimit } from './gradient-limit.js';
+import type { LoopWindow } from './loop-watch.js';
+import type { OverloadSettings } from './options.js';
+import type { Priority } from './priority.js';
+import type { QueuedCall } from './queued-call.js';
+import type { UsualTime } from './usual-time.js';
+
+/** Handlers keep the event loop to themselves for so long before it looks for what has come: else no refusal is quick. */
+const SLICE_MS = 2;
+/** Handlers that take less are not worth a look at the event loop. */
+const NOTICEABLE_MS = 0.1;
+/** Above this the event loop has little time left. */
+const BUSY = 0.75;
+/** What one more call says of the time that each takes. */
+const SHARE = 0.05;
+
+const TOO_MUCH = 'the server has too much to do';
+
+export type OverloadLimits = {
+  readonly maxConcurrentCalls: number;
+  readonly now?: () => number;
+  /** Calls `turn` when the event loop has looked for what has come. */
+  readonly nextTurn?: (turn: () => void) => void;
+};
+
+/**
+ * Decides which calls run now, which wait and which are refused, by what a process with one thread can do: handlers get a
+ * slice of each turn of the event loop, and so many calls run at a time as do not slow each other down.
+ *
+ * What waits is bounded by the time that it would wait, as in "Fail at Scale" (Maurer, ACM Queue 13:8, 2015): a burst may
+ * pile up, but a queue that has not been empty for as long is a standing one, and is kept short. A call that would wait
+ * for longer is refused when it comes, not when it has waited.
+ */
+export class Overload {
+  readonly #settings: OverloadSettings;
+  readonly #now: () => number;
+  readonly #later: (turn: () => void) => void;
+  readonly #queue: CallQueue<QueuedCall>;
+  readonly #limit: GradientLimit;
+  #running = 0; // Unary calls whose handlers have begun and not ended.
+  #peak = 0; // Of `#running`, since the window began.
+  #sliceMs = 0; // What handlers have taken of this turn.
+  #turnIsDue = false;
+  #costMs = 0; // Between one call's turn and that of the next.
+  #turnAt: number | undefined; // When the last one had its turn, if others waited then.
+  #emptyAt = 0;
+  #refused = 0;
+  #delayMs = 0;
+
+  constructor(settings: OverloadSettings, limits: OverloadLimits) {
+    this.#settings = settings;
+    this.#now = limits.now ?? (() => performance.now());
+    this.#later = limits.nextTurn ?? ((turn) => void setImmediate(turn));
+    this.#queue = new CallQueue(settings.maxQueued, settings.maxQueuedBytes);
+    this.#limit = new GradientLimit(settings.minConcurrentCalls, limits.maxConcurrentCalls);
+  }
+
+  get state(): Omit<ServerLoad, 'inFlight'> {
+    const { size: queued, bytes: queuedBytes } = this.#queue;
+    return {
+      queued,
+      queuedBytes,
+      limit: this.#limit.value,
+      refused: this.#refused,
+      loopDelayMs: this.#delayMs,
+    };
+  }
+
+  /** Whether a call need not wait: most never see more of all this. */
+  get hasTurn(): boolean {
+    return this.#queue.size === 0 && this.#sliceMs < SLICE_MS && this.#running < this.#limit.value;
+  }
+
+  /** The reason why a call is not to wait, or undefined; then `wait` is to follow. */
+  refuse(priority: Priority, bytes: number, deadline: number | undefined, now: number): RpcError | undefined {
+    const reason = this.#reason(priority, bytes, deadline, now);
+    if (reason === undefined) return undefined;
+    this.#refused++;
+    return refusal(`${TOO_MUCH}: ${reason}`);
+  }
+
+  #reason(priority: Priority, bytes: number, deadline: number | undefined, now: number): string | undefined {
+    if (!this.#queue.hasRoom(priority, bytes))
+      return `${this.#queue.size} calls with ${this.#queue.bytes} bytes wait for their turn`;
+    const waitMs = this.#queue.before(priority) * this.#costMs;
+    if (deadline !== undefined && now + waitMs >= deadline)
+      return `its turn would come in ${waitMs.toFixed(0)} ms, after its deadline`;
+    const { burstMs, standingMs } = this.#settings;
+    const isStanding = this.#queue.size > 0 && now - this.#emptyAt > burstMs;
+    const mostMs = isStanding ? standingMs : burstMs;
+    if (waitMs > mostMs) return `its turn would come in ${waitMs.toFixed(0)} ms, ${mostMs} are the limit`;
+    return undefined;
+  }
+
+  wait(call: QueuedCall): void {
+    if (this.#queue.size === 0) this.#emptyAt = this.#now();
+    this.#queue.push(call);
+    this.#wake();
+  }
+
+  /** A call has ended while it waited. */
+  gone(call: QueuedCall): void {
+    this.#queue.leave(call);
+  }
+
+  /** A unary call's handler begins. */
+  began(): void {
+    if (++this.#running > this.#peak) this.#peak = this.#running;
+  }
+
+  /** A handler has kept the event loop for so long. */
+  took(ms: number): void {
+    this.#sliceMs += ms;
+    if (this.#queue.size === 0) this.#costMs += SHARE * (ms - this.#costMs);
+    if (this.#sliceMs > NOTICEABLE_MS) this.#nextIsDue();
+  }
+
+  /** A unary call's handler has ended, or nobody waits for it any longer. */
+  ended(): void {
+    this.#running--;
+    this.#wake();
+  }
+
+  /** What a call took whose handler waited for something. */
+  sample(tookMs: number, usual: UsualTime, now: number): void {
+    this.#limit.sample(tookMs, usual.ms);
+    usual.learn(tookMs, this.#queue.size === 0 && !this.#limit.isCongested, now);
+  }
+
+  /** Refuses what has waited for too long, which else nobody would look at while no call ends. */
+  expire(now: number): void {
+    for (const call of this.#queue.waitingSinceBefore(now - this.#settings.burstMs)) {
+      this.#refused++;
+      call.refuse(refusal(`${TOO_MUCH}: its turn had not come within ${this.#settings.burstMs} ms`));
+    }
+  }
+
+  /** @returns whether there was anything to do */
+  onWindow({ delayMs, utilization }: LoopWindow): boolean {
+    const { adapt, maxLoopDelayMs } = this.#settings;
+    this.#delayMs = delayMs;
+    this.#limit.end({
+      peak: this.#peak,
+      counts: adapt === 'always' || (adapt === 'busy' && utilization >= BUSY),
+      isLate: adapt !== 'never' && delayMs > maxLoopDelayMs,
+    });
+    const wasUsed = this.#peak > 0 || this.#queue.size > 0;
+    this.#peak = this.#running;
+    this.#wake();
+    return wasUsed;
+  }
+
+  #wake(): void {
+    if (this.#queue.size > 0 && this.#running < this.#limit.value) this.#nextIsDue();
+  }
+
+  #nextIsDue(): void {
+    if (this.#turnIsDue) return;
+    this.#turnIsDue = true;
+    this.#later(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnIsDue = false;
+    this.#sliceMs = 0;
+    while (this.#sliceMs < SLICE_MS && this.#running < this.#limit.value) {
+      const call = this.#queue.shift();
+      if (!call) break;
+      const now = this.#now();
+      if (this.#turnAt !== undefined) this.#costMs += SHARE * (now - this.#turnAt - this.#costMs);
+      this.#turnAt = this.#queue.size > 0 ? now : undefined;
+      call.run(now);
+    }
+    if (this.#queue.size === 0) this.#turnAt = undefined;
+    this.#wake();
+  };
+}
+
+/** An error that says by its trailer that the call has not run: clients may send it again, whatever it does. */
+export const refusal = (text: string): RpcError =>
+  new RpcError(Status.RESOURCE_EXHAUSTED, text, {
+    metadata: { [NOT_EXECUTED]: '1' },
+    maybeExecuted: false,
+  });

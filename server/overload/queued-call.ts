@@ -1,0 +1,55 @@
+import { deadlineExceeded } from '../../rpc/deadline.js';
+import type { RpcError } from '../../rpc/error.js';
+import type { Cancellable, IncomingCall } from '../../transport/transport.js';
+import type { Waiting } from './call-queue.js';
+import type { Priority } from './priority.js';
+
+export type Queued = {
+  readonly incoming: IncomingCall & { fail(error: RpcError): void };
+  readonly priority: Priority;
+  readonly bytes: number;
+  readonly since: number;
+  readonly run: (now: number) => void;
+  /** It has ended before it ran. */
+  readonly left: (call: QueuedCall) => void;
+};
+
+/** A call that waits for its turn; its client may give it up meanwhile. */
+export class QueuedCall implements Waiting, Cancellable {
+  readonly priority: Priority;
+  readonly bytes: number;
+  readonly since: number;
+  isGone = false;
+  readonly #queued: Queued;
+
+  constructor(queued: Queued) {
+    const { priority, bytes, since, incoming } = queued;
+    this.priority = priority;
+    this.bytes = bytes;
+    this.since = since;
+    this.#queued = queued;
+    incoming.running = this;
+  }
+
+  /** Its turn has come. */
+  run(now: number): void {
+    const { incoming, run } = this.#queued;
+    if (incoming.deadline !== undefined && incoming.deadline <= now)
+      this.refuse(deadlineExceeded('the deadline passed while the call waited for its turn', false));
+    else run(now);
+  }
+
+  /** It is in the queue no more. */
+  refuse(error: RpcError): void {
+    const { incoming, left } = this.#queued;
+    incoming.running = undefined;
+    left(this);
+    incoming.fail(error);
+  }
+
+  /** The transport ends it towards its client. */
+  cancel(): void {
+    this.isGone = true;
+    this.#queued.left(this);
+  }
+}
