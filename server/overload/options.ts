@@ -2,8 +2,9 @@ import { checkLimit } from '../../rpc/limit.js';
 
 export type OverloadOptions = {
   /**
-   * The longest that a call waits for its turn, in milliseconds, and how much work may pile up in a burst.
-   * @default 1,000
+   * The longest that a call is let wait for its turn, in milliseconds, and so how much work may pile up in a burst. One
+   * that has waited four times as long all the same is refused.
+   * @default 250
    */
   burstMs?: number | undefined;
   /** As `burstMs`, once calls have been waiting for all of that time: too much comes, and not only at once. @default 50 */
@@ -39,7 +40,7 @@ export function overloadSettings(options: OverloadOptions): OverloadSettings {
   if (!ADAPT.includes(adapt))
     throw new RangeError(`overload.adapt: one of ${ADAPT.join(', ')}, got ${JSON.stringify(adapt)}`);
   return {
-    burstMs: options.burstMs ?? 1_000,
+    burstMs: options.burstMs ?? 250,
     standingMs: options.standingMs ?? 50,
     maxQueued: options.maxQueued ?? 10_000,
     maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,

@@ -19,6 +19,9 @@ const BUSY = 0.75;
 /** What one more call says of the time that each takes. */
 const SHARE = 0.05;
 
+/** How many times later than it may be a call is still let run when its turn comes. */
+const MOST_LATE = 4;
+
 const TOO_MUCH = 'the server has too much to do';
 
 export type OverloadLimits = {
@@ -88,8 +91,9 @@ export class Overload {
     if (!this.#queue.hasRoom(priority, bytes))
       return `${this.#queue.size} calls with ${this.#queue.bytes} bytes wait for their turn`;
     const waitMs = this.#queue.before(priority) * this.#costMs;
-    if (deadline !== undefined && now + waitMs >= deadline)
-      return `its turn would come in ${waitMs.toFixed(0)} ms, after its deadline`;
+    // Half of its time is left for the call itself, and for what is wrong with the estimate.
+    if (deadline !== undefined && waitMs > (deadline - now) / 2)
+      return `its turn would come in ${waitMs.toFixed(0)} ms, too late for its deadline in ${(deadline - now).toFixed(0)} ms`;
     const { burstMs, standingMs } = this.#settings;
     const isStanding = this.#queue.size > 0 && now - this.#emptyAt > burstMs;
     const mostMs = isStanding ? standingMs : burstMs;
@@ -132,11 +136,16 @@ export class Overload {
     usual.learn(tookMs, this.#queue.size === 0 && !this.#limit.isCongested, now);
   }
 
-  /** Refuses what has waited for too long, which else nobody would look at while no call ends. */
+  /**
+   * Refuses what has waited for too long. Nobody else would look at it while no call ends; where calls do end it may be
+   * late since the event loop has been away, and is let have its turn if that is not too long ago.
+   */
   expire(now: number): void {
-    for (const call of this.#queue.waitingSinceBefore(now - this.#settings.burstMs)) {
+    const isStuck = this.#running >= this.#limit.value;
+    const mostMs = this.#settings.burstMs * (isStuck ? 1 : MOST_LATE);
+    for (const call of this.#queue.waitingSinceBefore(now - mostMs)) {
       this.#refused++;
-      call.refuse(refusal(`${TOO_MUCH}: its turn had not come within ${this.#settings.burstMs} ms`));
+      call.refuse(refusal(`${TOO_MUCH}: its turn had not come within ${mostMs} ms`));
     }
   }
 

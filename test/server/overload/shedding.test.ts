@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { defineService, Metadata, RpcError, Status, serverStream, unary } from 'lictor';
+import { Health } from '../../../server/health.js';
+import { Overstays, type Placed } from '../../../server/overload/overstays.js';
+import { priorityOf } from '../../../server/overload/priority.js';
+import { collect } from '../../contract/transport.js';
+import { deferred, turns } from '../../deferred.js';
+import { pair } from '../../pair.js';
+
+type N = { n: number };
+const Busy = defineService('overload.Busy', {
+  block: unary<N, N>(),
+  hang: unary<N, N>(),
+  count: serverStream<N, N>(),
+});
+const LIMIT = { timeout: 20_000 };
+
+const block = ({ n }: N) => {
+  for (const end = performance.now() + 5; performance.now() < end; );
+  return { n };
+};
+const implementation = {
+  block,
+  hang: () => new Promise<N>(() => {}),
+  async *count({ n }: N) {
+    yield { n };
+  },
+};
+
+for (const transport of ['memory', 'h2', 'grpc-js'] as const) {
+  describe(`a server over ${transport} that is sent too much`, () => {
+    test('runs what it can and refuses the rest, which has not run', LIMIT, async () => {
+      let ran = 0;
+      const counting = {
+        ...implementation,
+        block(message: N) {
+          ran++;
+          return block(message);
+        },
+      };
+      await using it = await pair(Busy, counting, {
+        transport,
+        server: { overload: { burstMs: 100 } },
+        client: { retry: { attempts: 1 } },
+      });
+      const calls = Array.from({ length: 400 }, (_, n) => it.api.block({ n }));
+      const ends = await Promise.allSettled(calls);
+      const refused = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as RpcError] : []));
+      // How many is a matter of time, which the client takes from the same event loop.
+      assert.ok(refused.length > 50 && refused.length < 400, `${refused.length} of 400`);
+      for (const error of refused) {
+        assert.ok(error instanceof RpcError);
+        assert.deepEqual([error.code, error.maybeExecuted], [Status.RESOURCE_EXHAUSTED, false]);
+      }
+      assert.equal(ran, 400 - refused.length);
+      assert.equal(it.server.load.refused, refused.length);
+      assert.deepEqual([it.server.load.queued, it.server.load.inFlight], [0, 0]);
+      assert.deepEqual(await it.api.block({ n: 1 }), { n: 1 }, 'and is well afterwards');
+    });
+
+    test('says that it is well', LIMIT, async () => {
+      await using it = await pair(Busy, implementation, {
+        transport,
+        server: { overload: { burstMs: 0, standingMs: 0, maxQueued: 0 } },
+        client: { retry: { attempts: 1 } },
+      });
+      const calls = Promise.allSettled(Array.from({ length: 50 }, (_, n) => it.api.block({ n })));
+      const health = it.client.service(Health.service);
+      const said = await Promise.all(Array.from({ length: 20 }, () => health.check({ service: '' })));
+      assert.deepEqual(new Set(said.map(({ status }) => status)), new Set([1]));
+      assert.ok((await calls).some(({ status }) => status === 'rejected'));
+    });
+
+    test('runs everything with `overload: false`', LIMIT, async () => {
+      await using it = await pair(Busy, implementation, { transport, server: { overload: false } });
+      await Promise.all(Array.from({ length: 100 }, (_, n) => it.api.block({ n })));
+      assert.equal(it.server.load.refused, 0);
+    });
+
+    test('lets streams wait for their turn as well', LIMIT, async () => {
+      await using it = await pair(Busy, implementation, { transport });
+      const calls = Array.from({ length: 10 }, (_, n) => it.api.block({ n }));
+      assert.deepEqual(await collect(it.api.count({ n: 7 })), [{ n: 7 }]);
+      await Promise.all(calls);
+    });
+  });
+}
+
+test('F45: the place of a handler that goes on ten seconds after its call has ended is given to others', () => {
+  const overstays = new Overstays();
+  const left: string[] = [];
+  const placed = (name: string): Placed => ({ leave: () => void left.push(name) });
+  const [a, b, c] = [placed('a'), placed('b'), placed('c')];
+  overstays.add(a, 0);
+  overstays.add(b, 1_000);
+  overstays.add(c, 2_000);
+  overstays.delete(b);
+  overstays.sweep(9_999);
+  assert.deepEqual(left, []);
+  overstays.sweep(10_000);
+  assert.deepEqual(left, ['a']);
+  overstays.sweep(60_000);
+  assert.deepEqual(left, ['a', 'c']);
+});
+
+test(
+  'F45: a full server with handlers that never end takes calls again, and each place is given back once',
+  LIMIT,
+  async (t) => {
+    let skipped = 0;
+    const now = performance.now.bind(performance);
+    t.mock.method(performance, 'now', () => now() + skipped);
+    const late = deferred<N>();
+    await using it = await pair(
+      Busy,
+      { ...implementation, hang: () => late.promise },
+      { server: { maxConcurrentCalls: 2, overload: false }, client: { retry: { attempts: 1 } } },
+    );
+    const hung = [1, 2].map((n) => it.api.hang({ n }, { timeoutMs: 20 }));
+    for (const end of await Promise.allSettled(hung)) assert.equal(end.status, 'rejected');
+    const full = await it.api.block({ n: 1 }).then(
+      () => assert.fail('the handlers have their places for ten seconds'),
+      (error: RpcError) => error,
+    );
+    assert.match(full.details, /2 calls in flight/);
+    skipped = 10_100;
+    assert.deepEqual(await it.api.block({ n: 2 }, { timeoutMs: 60_000 }), { n: 2 });
+    assert.equal(it.server.load.inFlight, 0);
+    late.resolve({ n: 0 });
+    await turns();
+    assert.equal(it.server.load.inFlight, 0);
+  },
+);
+
+test('a priority is one of three words; anything else is normal', () => {
+  const of = (text: string) => priorityOf(new Metadata().set('lictor-priority', text));
+  assert.deepEqual([of('high'), of('normal'), of('low')], [0, 1, 2]);
+  for (const text of ['HIGH', '0', 'critical', '']) assert.equal(of(text), 1);
+  assert.equal(priorityOf(new Metadata()), 1);
+});
