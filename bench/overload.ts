@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { OverloadOptions } from 'lictor';
+import { costUs } from './overload/cost.js';
 import { type Overloaded, overloaded } from './overload/overloaded.js';
 import type { Kind } from './overload/service.js';
 import { aligned } from './table.js';
@@ -44,7 +45,10 @@ for (const { kind, overload, what } of runs) {
   figures.push({ kind, overload: what, ...(await overloaded({ kind, overload, seconds, times })) });
 }
 
-if (args.json) console.log(JSON.stringify({ seconds, times, figures }));
+process.stderr.write('what it costs\n');
+const cost = await costUs();
+
+if (args.json) console.log(JSON.stringify({ seconds, times, figures, cost }));
 else {
   const ms = (number: number) => number.toFixed(1);
   console.log(
@@ -76,5 +80,8 @@ else {
         one.recoveredMs.toFixed(0),
       ]),
     ]),
+  );
+  console.log(
+    `\nwhile nothing waits: ${cost.with.toFixed(2)} us of the server's CPU per call, ${cost.without.toFixed(2)} with overload: false (${(cost.with / cost.without).toFixed(2)}x)`,
   );
 }

@@ -29,6 +29,7 @@ const work: Record<Kind, () => unknown> = {
     compute(1);
   },
   pool: () => withPlace(() => sleep(20)),
+  nothing: () => undefined,
 };
 
 const server = new Server({ address: '127.0.0.1:0', overload });
@@ -39,5 +40,6 @@ server.registerService(Work, {
   },
 });
 await server.serve();
+process.on('message', () => process.send!(process.cpuUsage()));
 process.on('disconnect', () => process.exit());
 process.send!(server.address);
