@@ -85,7 +85,7 @@ export type { Resolution, Resolver } from './selector/resolver.js';
 export type { WatchState } from './selector/shared-watch.js';
 export type { ServerLoad } from './server/load.js';
 export type { OverloadOptions } from './server/overload/options.js';
-export { Server, type ServerOptions } from './server/server.js';
+export { type ServeOptions, Server, type ServerOptions } from './server/server.js';
 export { memory } from './transport/memory/engine.js';
 export type { EngineName } from './transport/named.js';
 export type { ClientTls, Pem, ServerTls } from './transport/tls.js';

@@ -29,6 +29,8 @@ import type { ServerLoad } from './load.js';
 import { type OverloadOptions, overloadSettings } from './overload/options.js';
 import { buildRoutes, checkImplementation, type Registered } from './router.js';
 import { onSignals } from './signals.js';
+import type { Fleet } from './workers/fleet.js';
+import type { WorkerCount } from './workers/ports.js';
 
 export type ServerOptions = {
   /** Where to listen: `host:port`, `[ipv6]:port` or `unix:/path`; port 0 takes a free one. @default '127.0.0.1:0' */
@@ -82,13 +84,23 @@ export type ServerOptions = {
   logger?: Logger | undefined;
 };
 
+export type ServeOptions = {
+  /**
+   * How many processes of this program serve, `'cores'` for one per core. Each has a port of its own, the first the one
+   * of `address`, and is started again when it dies; this process serves nothing itself. @default none but this process
+   */
+  workers?: WorkerCount | undefined;
+};
+
 const MAX_METADATA_BYTES = 16 * 1024;
+/** How long a worker may take to close beyond its drain and grace: a registry that does not answer takes 10 s of it. */
+const WORKER_MARGIN_MS = 15_000;
 
 const closed = () => new RpcError(Status.FAILED_PRECONDITION, 'the server is closed; make a new one');
 
 /** Answers calls, and is listed in registries while it does. */
 export class Server implements AsyncDisposable {
-  readonly #options: ServerOptions;
+  #options: ServerOptions;
   readonly #logger: Logger;
   readonly #engine: Engine;
   readonly #gate: Gate;
@@ -97,6 +109,8 @@ export class Server implements AsyncDisposable {
   readonly #registered = new Map<string, Registered>();
   readonly #registrations: Registration[] = [];
   #listener: Listener | undefined;
+  #fleet: Fleet | undefined;
+  #worker: number | undefined;
   #serving: Promise<this> | undefined;
   #closing: Promise<void> | undefined;
   #hurry!: () => void;
@@ -149,11 +163,23 @@ export class Server implements AsyncDisposable {
     return this.#options.address ?? '127.0.0.1:0';
   }
 
-  /** The address listened on, with its port; before `serve()` an error. */
+  /** The address listened on, with its port; an error before `serve()`, and where only workers listen. */
   get address(): string {
-    if (!this.#listener)
-      throw new RpcError(Status.FAILED_PRECONDITION, 'the server has no address before serve()');
-    return this.#listener.address;
+    if (this.#listener) return this.#listener.address;
+    const why = this.#fleet
+      ? 'the workers of this server have an address each: see `addresses`'
+      : 'the server has no address before serve()';
+    throw new RpcError(Status.FAILED_PRECONDITION, why);
+  }
+
+  /** The addresses listened on: those of all workers that serve just now, in the first process of `serve({ workers })`. */
+  get addresses(): readonly string[] {
+    return this.#fleet?.addresses() ?? (this.#listener ? [this.#listener.address] : []);
+  }
+
+  /** The number of this process among the workers, from 0; undefined in the first process, and without workers. */
+  get worker(): number | undefined {
+    return this.#worker;
   }
 
   /** What the server has to do now, and what it has refused since it was made. */
@@ -190,13 +216,54 @@ export class Server implements AsyncDisposable {
     return this;
   }
 
-  /** Listens, then starts the plugins: when it resolves, clients can find the server and call it. */
-  serve(): Promise<this> {
-    this.#serving ??= this.#closing ? Promise.reject(closed()) : this.#serve();
+  /**
+   * Listens, then starts the plugins: when it resolves, clients can find the server and call it. With `workers` other
+   * processes of this program do so, and it resolves here when all of them have, in each when that one has.
+   */
+  serve({ workers }: ServeOptions = {}): Promise<this> {
+    this.#serving ??= this.#closing ? Promise.reject(closed()) : this.#serve(workers);
     return this.#serving;
   }
 
-  async #serve(): Promise<this> {
+  async #serve(workers: WorkerCount | undefined): Promise<this> {
+    if (workers === undefined) await this.#serveHere();
+    else await this.#serveIn(workers);
+    return this;
+  }
+
+  async #serveIn(workers: WorkerCount): Promise<void> {
+    const { roleIn } = await import('./workers/workers.js');
+    this.#refuseWhenHurried();
+    const { advertise, handleSignals = false } = this.#options;
+    const { name: transport } = this.#engine;
+    const logger = this.#logger;
+    const role = roleIn(workers, {
+      address: this.#wantedAddress,
+      advertise,
+      handleSignals,
+      transport,
+      logger,
+    });
+    if (role.kind === 'worker') {
+      this.#worker = role.number;
+      this.#options = { ...this.#options, ...role.listing, handleSignals: false };
+      return role.serving(this, async () => {
+        await this.#serveHere();
+        return this.address;
+      });
+    }
+    if (handleSignals) this.#forgetSignals = onSignals(this, logger);
+    this.#fleet = role.start();
+    try {
+      await this.#fleet.started;
+    } catch (error) {
+      this.#hurry();
+      await this.#leave({ drainMs: 0, graceMs: 0 });
+      throw error;
+    }
+  }
+
+  async #serveHere(): Promise<void> {
     const { tls, maxMessageBytes, maxStreamsPerConnection, maxConnectionsPerAddress } = this.#options;
     const { maxMetadataBytes, compression, handleSignals } = this.#options;
     this.#listener = await this.#engine.listen({
@@ -221,7 +288,6 @@ export class Server implements AsyncDisposable {
       this.#listener = undefined;
       throw error;
     }
-    return this;
   }
 
   #routes() {
@@ -277,7 +343,7 @@ export class Server implements AsyncDisposable {
   async #close(): Promise<void> {
     // A start under way ends first, unless there is no time; that it failed is told by serve().
     await Promise.race([this.#serving?.catch(() => {}), this.#hurried]);
-    const listed = this.#registrations.length > 0;
+    const listed = this.#registrations.length > 0 || this.#fleet !== undefined;
     await this.#leave({
       drainMs: this.#options.drainMs ?? (listed ? 1_000 : 0),
       graceMs: this.#options.graceMs ?? 10_000,
@@ -286,6 +352,8 @@ export class Server implements AsyncDisposable {
 
   async #leave(times: { drainMs: number; graceMs: number }): Promise<void> {
     this.#forgetSignals();
+    const limitMs = times.drainMs + times.graceMs + WORKER_MARGIN_MS;
+    await this.#fleet?.end({ limitMs, hurry: this.#hurried });
     if (!this.#listener) return;
     await drain({
       health: this.#health,
