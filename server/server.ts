@@ -247,7 +247,7 @@ export class Server implements AsyncDisposable {
     if (role.kind === 'worker') {
       this.#worker = role.number;
       this.#options = { ...this.#options, ...role.listing, handleSignals: false };
-      return role.serving(this, async () => {
+      return role.serve(this, async () => {
         await this.#serveHere();
         return this.address;
       });

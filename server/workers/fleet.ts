@@ -14,7 +14,7 @@ export interface Fleet {
 }
 
 /** For a process that has nothing to wait for. */
-const HURRIED_LIMIT_MS = 1_000;
+const HURRIED_LIMIT_MS = 2_000;
 
 export function startFleet(count: number, options: KeepOptions): Fleet {
   const workers = Array.from({ length: count }, (_, number) => keepWorker(number, options));

@@ -70,7 +70,7 @@ export function keepWorker(number: number, options: KeepOptions): KeptWorker {
         }
         const { code, message } = report;
         if (hasServed) logger.error('a worker could not serve', { worker: number, reason: message });
-        failed(new RpcError(code, `worker ${number} could not serve: ${message}`));
+        failed(new RpcError(code, `worker ${number} could not serve: ${message}`, { maybeExecuted: false }));
         order('closeNow', FAILED_LIMIT_MS);
       },
       onEnd,
@@ -83,14 +83,14 @@ export function keepWorker(number: number, options: KeepOptions): KeptWorker {
     callOffKill();
     if (!hasServed) {
       const how = `worker ${number} ended before it served: ${described(end)}`;
-      failed(new RpcError(Status.UNAVAILABLE, how, { cause: end.error }));
+      failed(new RpcError(Status.UNAVAILABLE, how, { cause: end.error, maybeExecuted: false }));
     }
     if (isLeaving || !hasServed) return gone();
     if (servingSince !== undefined && clock.now() - servingSince >= SETTLED_MS) backOffMs = FIRST_BACK_OFF_MS;
     // The workers of one cause do not come back, and fail again, in one moment.
     const inMs = Math.round(backOffMs * (0.5 + random() / 2));
     backOffMs = Math.min(backOffMs * 2, MAX_BACK_OFF_MS);
-    logger.warn('a worker died and is started again', { worker: number, pid, how: described(end), inMs });
+    logger.warn('a worker ended and is started again', { worker: number, pid, how: described(end), inMs });
     callOffStart = clock.after(inMs, start);
   }
 

@@ -4,7 +4,7 @@ import { Status } from '../../rpc/status.js';
 import { MARK } from './fork.js';
 import { type FromWorker, oursOf, type Report, type ToWorker } from './messages.js';
 
-type Closable = { close(): Promise<void>; closeNow(): Promise<void> };
+export type Closable = { close(): Promise<void>; closeNow(): Promise<void> };
 
 /**
  * The number of this process among the workers; undefined in the first process.
@@ -31,11 +31,20 @@ function isAlive(pid: number): boolean {
   }
 }
 
+export type WorkerOptions = {
+  /** Resolves with the address when the server serves. */
+  readonly start: () => Promise<string>;
+  readonly handleSignals: boolean;
+  readonly logger: Logger;
+};
+
 /**
- * Ends this process when its server is closed: by an order of the first process, because that is gone, or by SIGTERM,
- * which asks for another worker. Ctrl-C reaches all processes of a terminal, and the first one sees to it.
+ * Starts the server and tells the first process what became of it. From then on this process ends when its server is
+ * closed: by an order of the first process, because that is gone, or by SIGTERM, which asks for another worker.
  */
-export function obey(server: Closable, logger: Logger, handleSignals: boolean): void {
+export async function serveAsWorker(server: Closable, options: WorkerOptions): Promise<void> {
+  const { start, handleSignals, logger } = options;
+  let isServing = false;
   const leave = (how: keyof Closable) => {
     server[how]()
       .catch((error: unknown) => {
@@ -48,16 +57,28 @@ export function obey(server: Closable, logger: Logger, handleSignals: boolean): 
     const order = oursOf<ToWorker>(message);
     if (order === 'close' || order === 'closeNow') leave(order);
   });
-  process.once('disconnect', () => leave('close'));
+  // A start may take for ever, and nobody is left to end it.
+  process.once('disconnect', () => leave(isServing ? 'close' : 'closeNow'));
   // A program that closes its server by itself may end.
   process.channel?.unref();
-  if (!handleSignals) return;
-  process.on('SIGTERM', () => leave('close'));
-  process.on('SIGINT', () => {});
+  if (handleSignals) {
+    process.on('SIGTERM', () => leave('close'));
+    // Ctrl-C reaches all processes of a terminal, and the first one sees to it.
+    process.on('SIGINT', () => {});
+  }
+  try {
+    const address = await start();
+    isServing = true;
+    await report({ kind: 'serving', address });
+  } catch (error) {
+    const { code, details } = RpcError.from(error);
+    await report({ kind: 'failed', code, message: details });
+    throw error;
+  }
 }
 
-/** Tells the first process what became of the start. Resolves when it is on its way, since the program may end now. */
-export function report(what: Report): Promise<void> {
+/** Resolves when it is on its way, since the program may end now. */
+function report(what: Report): Promise<void> {
   return new Promise((resolve) => {
     if (process.connected) process.send!({ lictor: what } satisfies FromWorker, () => resolve());
     else resolve();

@@ -4,7 +4,7 @@ import { Status } from '../../rpc/status.js';
 import { type Fleet, startFleet } from './fleet.js';
 import { forker } from './fork.js';
 import { addressOf, advertiseOf, countOf, type WorkerCount } from './ports.js';
-import { obey, report, workerNumber } from './worker.js';
+import { type Closable, serveAsWorker, workerNumber } from './worker.js';
 
 /** What the processes of a server need of its options. */
 export type Served = {
@@ -15,8 +15,6 @@ export type Served = {
   readonly logger: Logger;
 };
 
-type Closable = { close(): Promise<void>; closeNow(): Promise<void> };
-
 /** What this process is to a server that has workers. */
 export type Role =
   | {
@@ -24,7 +22,7 @@ export type Role =
       readonly number: number;
       readonly listing: { readonly address: string; readonly advertise: string | undefined };
       /** Does as the first process says from now on, and tells it what becomes of the start. */
-      serving(server: Closable, start: () => Promise<string>): Promise<void>;
+      serve(server: Closable, start: () => Promise<string>): Promise<void>;
     }
   | { readonly kind: 'first'; start(): Fleet };
 
@@ -52,16 +50,7 @@ export function roleIn(workers: WorkerCount, served: Served): Role {
         address: addressOf(number, address),
         advertise: advertise === undefined ? undefined : advertiseOf(number, advertise),
       },
-      async serving(server, start) {
-        obey(server, logger, handleSignals);
-        try {
-          await report({ kind: 'serving', address: await start() });
-        } catch (error) {
-          const { code, details } = RpcError.from(error);
-          await report({ kind: 'failed', code, message: details });
-          throw error;
-        }
-      },
+      serve: (server, start) => serveAsWorker(server, { start, handleSignals, logger }),
     };
   }
   const program = process.argv[1];

@@ -67,7 +67,7 @@ test('a fleet that is hurried tells its workers to close now, and kills those th
   await turns();
   for (const one of processes) assert.deepEqual(one.orders, ['close', 'closeNow']);
   processes[0]!.ends({ code: 0 });
-  clock.pass(1_000);
+  clock.pass(2_000);
   assert.deepEqual(
     processes.map(({ kills }) => kills),
     [0, 1],

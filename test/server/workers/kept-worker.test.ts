@@ -90,7 +90,7 @@ describe('a worker that dies', () => {
     last().ends({ code: null, signal: 'SIGKILL' });
     clock.pass(200);
     last().ends({ code: null, error: new Error('spawn EAGAIN') });
-    const message = 'a worker died and is started again';
+    const message = 'a worker ended and is started again';
     assert.deepEqual(
       lines.map(({ message, fields }) => ({ message, ...fields })),
       [
