@@ -1,4 +1,5 @@
-import { fork as forkProcess } from 'node:child_process';
+import { type ChildProcess, fork as forkProcess } from 'node:child_process';
+import { RpcError } from '../../rpc/error.js';
 import { type FromWorker, type Order, oursOf, type Report, type ToWorker } from './messages.js';
 
 /** How a process ended; `error` when it could not even be started. */
@@ -31,11 +32,18 @@ const INSPECT = /^--inspect(-brk|-wait)?(=.*)?$/;
 /** Runs the program of this process once more, with its arguments. */
 export function forker(program: string): Fork {
   return (number, { onReport, onEnd }) => {
-    const child = forkProcess(program, process.argv.slice(2), {
-      env: { ...process.env, [MARK]: `${process.pid}:${number}` },
-      // The debugger's port is taken by this process.
-      execArgv: process.execArgv.map((arg) => (INSPECT.test(arg) ? '--inspect=0' : arg)),
-    });
+    let child: ChildProcess;
+    try {
+      child = forkProcess(program, process.argv.slice(2), {
+        env: { ...process.env, [MARK]: `${process.pid}:${number}` },
+        // The debugger's port is taken by this process.
+        execArgv: process.execArgv.map((arg) => (INSPECT.test(arg) ? '--inspect=0' : arg)),
+      });
+    } catch (error) {
+      // Some of what a system refuses is thrown, and the rest is told by 'error'.
+      setImmediate(onEnd, { code: null, signal: null, error: RpcError.from(error) });
+      return { pid: undefined, send() {}, kill() {} };
+    }
     child.on('message', (message) => {
       const report = oursOf<FromWorker>(message);
       if (report) onReport(report);
@@ -53,7 +61,10 @@ export function forker(program: string): Fork {
       send(order) {
         if (child.connected) child.send({ lictor: order } satisfies ToWorker, () => {});
       },
-      kill: () => void child.kill('SIGKILL'),
+      kill() {
+        // Without a process the signal would go to this one's whole group.
+        if (child.pid !== undefined) child.kill('SIGKILL');
+      },
     };
   };
 }
