@@ -29,6 +29,17 @@ test('importing lictor loads no other package', () => {
   assert.deepEqual(packagesOf(`import 'lictor';`), []);
 });
 
+test('importing lictor does not load what starts workers', () => {
+  const report = `console.log(process.moduleLoadList.some((name) => name.endsWith(' child_process')));`;
+  for (const [program, loads] of [
+    [`import 'lictor';`, 'false'],
+    [`import 'node:child_process';`, 'true'],
+  ] as const) {
+    const args = ['--input-type=module', '--eval', `${program}${report}`];
+    assert.equal(execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).trim(), loads);
+  }
+});
+
 test('a client on h2 that speaks JSON never loads one', () => {
   assert.deepEqual(packagesOf(call('h2', 'json')), []);
 });

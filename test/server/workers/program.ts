@@ -33,7 +33,13 @@ try {
   throw error;
 }
 if (server.worker === undefined) {
-  process.send!({ addresses: server.addresses });
+  let address = '';
+  try {
+    address = server.address;
+  } catch (error) {
+    address = String(error);
+  }
+  process.send!({ address, addresses: server.addresses });
   process.on('message', () => {
     process.send!({ addresses: server.addresses });
   });

@@ -14,7 +14,7 @@ import { type Who, Workers } from './service.js';
 export type ProgramOptions = Pick<ServerOptions, 'address' | 'drainMs' | 'graceMs' | 'handleSignals'> &
   ServeOptions & { readonly folder: string; readonly journal: string };
 
-type Told = { readonly addresses: readonly string[] } | { readonly failed: string };
+type Told = { readonly address: string; readonly addresses: readonly string[] } | { readonly failed: string };
 
 /** A program whose server has workers, seen from outside. */
 export type Program = {

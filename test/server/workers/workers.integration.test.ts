@@ -28,6 +28,7 @@ describe('a server with workers', () => {
       await using all = programs();
       const program = await all.start({ workers: 3 });
       assert.equal(new Set(addressesOf(program)).size, 3);
+      assert.match(JSON.stringify(program.told), /"address":"[^"]*an address each: see `addresses`"/);
       const found = await all.whoAre(are(3));
       assert.deepEqual(numbers(found), [0, 1, 2]);
       for (const { first } of found) assert.equal(first, program.child.pid);
