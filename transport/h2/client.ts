@@ -187,9 +187,9 @@ export class H2Connection implements Connection {
 
   #failed(reason: Error): void {
     const error = unavailable(`no connection to ${this.#options.address}: ${reason.message}`, reason);
+    // Before others are told, who may close this connection for it: these calls go elsewhere.
+    const waiting = this.#waiting.splice(0);
     this.#setReachable(false);
-    const waiting = this.#waiting;
-    this.#waiting = [];
     const pause =
       Math.min(MIN_BACKOFF_MS * 2 ** this.#failures++, MAX_BACKOFF_MS) * (0.5 + Math.random() / 2);
     if (!this.#closing) {
@@ -205,7 +205,7 @@ export class H2Connection implements Connection {
     if (this.#current !== connection || this.#closing) return;
     this.#current = undefined;
     this.#setReachable(false);
-    if (!this.#socket) this.#connect();
+    if (!this.#socket && !this.#closing) this.#connect();
   }
 
   #sendWaiting(): void {
@@ -228,8 +228,12 @@ export class H2Connection implements Connection {
 
   async #close(graceMs: number): Promise<void> {
     clearTimeout(this.#retry);
-    const error = new RpcError(Status.CANCELLED, `the connection to ${this.#options.address} was closed`);
-    for (const call of this.#waiting.splice(0)) call.cancel(error);
+    const { address } = this.#options;
+    // They were never sent: where their node has left, others take them.
+    const left = unavailable(
+      `the connection to ${address} was closed by this client: its node has left, or the client was closed`,
+    );
+    for (const call of this.#waiting.splice(0)) call.cancel(left);
     this.#socket?.destroy();
     for (const connection of [...this.#all]) connection.leave();
     if (this.#all.size === 0) return;
@@ -240,6 +244,7 @@ export class H2Connection implements Connection {
         resolve();
       };
     });
+    const error = new RpcError(Status.CANCELLED, `the connection to ${address} was closed`);
     for (const connection of [...this.#all]) connection.cutOff(error);
   }
 }
