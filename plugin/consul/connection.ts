@@ -52,8 +52,9 @@ function tokenOf({ token, tokenFile: file }: ConsulConnection) {
   if (token !== undefined) return fixedToken(token);
   if (file !== undefined) return tokenFile(file);
   const { CONSUL_HTTP_TOKEN: fromEnvironment, CONSUL_HTTP_TOKEN_FILE: fileOfEnvironment } = process.env;
-  if (fromEnvironment) return fixedToken(fromEnvironment);
-  return fileOfEnvironment ? tokenFile(fileOfEnvironment) : fixedToken(undefined);
+  // The file first, as in Consul's own programs.
+  if (fileOfEnvironment) return tokenFile(fileOfEnvironment);
+  return fixedToken(fromEnvironment || undefined);
 }
 
 function tlsOfEnvironment(): ConsulTls | undefined {
