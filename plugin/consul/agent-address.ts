@@ -50,9 +50,8 @@ function parse(text: string): Address | undefined {
 }
 
 function refused(text: string): RpcError {
-  const shown = text.includes('@')
-    ? 'one with a user name (use the option "token")'
-    : JSON.stringify(text.slice(0, 128));
+  const secret = text.includes('@') ? 'a user name' : text.includes('?') ? 'a query' : undefined;
+  const shown = secret ? `one with ${secret} (use the option "token")` : JSON.stringify(text.slice(0, 128));
   return new RpcError(
     Status.INVALID_ARGUMENT,
     `address of Consul: wanted host:port, http(s)://host:port or unix:///path, got ${shown}`,

@@ -57,7 +57,7 @@ export function tokenFile(path: string): TokenSource {
 const digestOf = (text: string) => createHash('sha256').update(text).digest('base64url');
 
 function checkToken(token: string, what: string): string {
-  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  if (typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)) return token;
   throw refused(`${what}: printable ASCII without spaces is wanted`);
 }
 
