@@ -38,6 +38,8 @@ export function failureOf(reason: unknown, doing: Doing): RpcError {
   ) {
     if (error.code === 'ECONNRESET')
       return fail(Status.UNAVAILABLE, `cut the connection (ECONNRESET, to ${doing.what}); ${CUT}`);
+    if (error.code === 'EPROTO')
+      return fail(Status.UNAVAILABLE, `does not speak TLS here (EPROTO, to ${doing.what}); ${PLAIN}`);
     const how =
       error.code.startsWith('E') && !error.code.startsWith('ERR_') ? UNREACHABLE : 'check its certificate';
     return fail(Status.UNAVAILABLE, `cannot be reached (${error.code}); ${how}`);
@@ -47,6 +49,8 @@ export function failureOf(reason: unknown, doing: Doing): RpcError {
 
 const UNREACHABLE =
   'is the agent running? Start one, or say where it is with the option "address" or with CONSUL_HTTP_ADDR';
+
+const PLAIN = 'is it the port for https? For plain HTTP the address is http://..., without CONSUL_HTTP_SSL';
 
 /** A full agent of Consul 1.8 closes what is too much without a word; later ones answer 429. */
 const CUT = 'has it stopped, or is the agent connection limit reached (limits.http_max_conns_per_client)?';
