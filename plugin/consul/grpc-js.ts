@@ -1,7 +1,8 @@
 import { experimental, Metadata, status } from '@grpc/grpc-js';
 import { parseAddress } from '../../rpc/address.js';
+import { checkLimit } from '../../rpc/limit.js';
 import { stderrLogger } from '../../rpc/log.js';
-import type { EmptyListPolicy } from '../../selector/list-guard.js';
+import { type EmptyListPolicy, emptyListPolicies } from '../../selector/list-guard.js';
 import type { Node } from '../../selector/node.js';
 import { SharedWatch } from '../../selector/shared-watch.js';
 import { type ConsulOptions, consul } from './consul.js';
@@ -27,7 +28,13 @@ type Uri = experimental.GrpcUri;
  */
 export function registerConsulResolver(options: ConsulResolverOptions = {}): void {
   const { emptyListPolicy = 'grace', emptyListGraceMs = 60_000, ...own } = options;
-  consul(own); // Bad options are told here, and not by the first call.
+  // Bad options are told here, and not by the first call.
+  consul(own);
+  checkLimit('emptyListGraceMs', emptyListGraceMs, 0);
+  if (!emptyListPolicies.includes(emptyListPolicy))
+    throw new TypeError(
+      `emptyListPolicy: one of ${emptyListPolicies.join(', ')}, got ${JSON.stringify(emptyListPolicy)}`,
+    );
   experimental.registerResolver(
     'consul',
     class {
@@ -45,12 +52,14 @@ export function registerConsulResolver(options: ConsulResolverOptions = {}): voi
       /** gRPC calls it also when connections are lost; the watch knows what there is to know. */
       updateResolution(): void {
         if (this.#watch) return;
-        const { service, address, datacenter, tags } = this.#target;
-        const resolver = consul({
-          ...own,
+        const { service, address, datacenter, tags, passing } = this.#target;
+        const said = {
           ...(address === undefined ? {} : { address }),
           ...(datacenter === undefined ? {} : { datacenter }),
-        });
+        };
+        const resolver = consul(
+          passing && own.mode === 'catalog' ? { ...own, ...said, passing } : { ...own, ...said },
+        );
         const watch = new SharedWatch(service, {
           resolver,
           logger: options.logger ?? stderrLogger,

@@ -11,6 +11,8 @@ export type ConsulTarget = {
   readonly datacenter: string | undefined;
   /** A node must have them all. */
   readonly tags: readonly string[];
+  /** Its checks must all pass, whatever the options say; a server that is a key has none. */
+  readonly passing: boolean;
 };
 
 const PARAMETERS = ['tag', 'passing', 'dc'];
@@ -31,7 +33,6 @@ export function parseTarget(uri: { readonly authority?: string; readonly path: s
         `has an unknown parameter ${JSON.stringify(name)}; known are ${PARAMETERS.join(', ')}`,
       );
   }
-  // A server that holds its entry passes; there are no others in the key-value store.
   for (const passing of parameters.getAll('passing')) {
     if (!['', '1', 'true'].includes(passing))
       throw bad(uri.path, 'passing: 1 is wanted, others are not listed');
@@ -42,7 +43,7 @@ export function parseTarget(uri: { readonly authority?: string; readonly path: s
   if (datacenter === '') throw bad(uri.path, 'has an empty dc');
   const address = uri.authority || undefined;
   if (address !== undefined) parseAgentAddress(address);
-  return { service, address, datacenter, tags };
+  return { service, address, datacenter, tags, passing: parameters.has('passing') };
 }
 
 const bad = (path: string, why: string) =>
