@@ -217,12 +217,14 @@ test('a target is read strictly', () => {
     address: '127.0.0.1:8500',
     datacenter: 'eu',
     tags: ['x', 'y'],
+    passing: true,
   });
   assert.deepEqual(parseTarget({ authority: '', path: 'a.B' }), {
     service: 'a.B',
     address: undefined,
     datacenter: undefined,
     tags: [],
+    passing: false,
   });
   for (const [path, why] of [
     ['', /service name ""/],
