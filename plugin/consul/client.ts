@@ -93,6 +93,8 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
     const query: Record<string, string | readonly string[]> = { ...request.query };
     if (datacenter !== undefined) query.dc ??= datacenter;
     if (stale) query.stale = '1';
+    // A leader that has just started may not have its data back yet, and would say that there is none.
+    else if (lane === 'watches' && since === undefined) query.consistent = '1';
     if (since !== undefined) {
       if (typeof since === 'bigint') query.index = String(since);
       else query.hash = since.hash;
