@@ -66,6 +66,9 @@ export type ClientOptions = {
 
 export const WAIT_MS = 55_000;
 
+/** All else the agent itself knows. */
+const OF_THE_LEADER = /^\/(kv|catalog|health)\//;
+
 /** Consul adds up to a sixteenth to `wait`; the rest is for the way. */
 const blockingDeadlineMs = (waitMs: number) => Math.ceil((waitMs * 17) / 16) + 2_000;
 
@@ -94,7 +97,7 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
     if (datacenter !== undefined) query.dc ??= datacenter;
     if (stale) query.stale = '1';
     // A leader that has just started may not have its data back yet, and would say that there is none.
-    else if (lane === 'watches' && since === undefined) query.consistent = '1';
+    else if (lane === 'watches' && since === undefined && OF_THE_LEADER.test(path)) query.consistent = '1';
     if (since !== undefined) {
       if (typeof since === 'bigint') query.index = String(since);
       else query.hash = since.hash;

@@ -178,14 +178,14 @@ test(
 
 test('W16 each type asks its endpoint', TIME_LIMIT, async () => {
   const asked: [watch.WatchParams, address: string, reply: unknown][] = [
-    [{ type: 'key', key: 'a/b' }, '/v1/kv/a%2Fb', []],
-    [{ type: 'keyprefix', prefix: 'a/' }, '/v1/kv/a%2F?recurse=true', []],
-    [{ type: 'services' }, '/v1/catalog/services', {}],
-    [{ type: 'nodes' }, '/v1/catalog/nodes', []],
-    [{ type: 'service', service: 'web', tag: 'a' }, '/v1/health/service/web?tag=a', []],
-    [{ type: 'checks' }, '/v1/health/state/any', []],
-    [{ type: 'checks', state: 'warning' }, '/v1/health/state/warning', []],
-    [{ type: 'checks', service: 'web' }, '/v1/health/checks/web', []],
+    [{ type: 'key', key: 'a/b' }, '/v1/kv/a%2Fb?consistent=1', []],
+    [{ type: 'keyprefix', prefix: 'a/' }, '/v1/kv/a%2F?recurse=true&consistent=1', []],
+    [{ type: 'services' }, '/v1/catalog/services?consistent=1', {}],
+    [{ type: 'nodes' }, '/v1/catalog/nodes?consistent=1', []],
+    [{ type: 'service', service: 'web', tag: 'a' }, '/v1/health/service/web?tag=a&consistent=1', []],
+    [{ type: 'checks' }, '/v1/health/state/any?consistent=1', []],
+    [{ type: 'checks', state: 'warning' }, '/v1/health/state/warning?consistent=1', []],
+    [{ type: 'checks', service: 'web' }, '/v1/health/checks/web?consistent=1', []],
     [{ type: 'event', name: 'a' }, '/v1/event/list?name=a', []],
   ];
   for (const [params, address, reply] of asked) {
