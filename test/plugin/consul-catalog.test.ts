@@ -53,6 +53,8 @@ test('options of one mode do not compile in the other, and are refused where not
   refused(() => consul({ mode: 'kv', passing: false }), /passing: only with mode "catalog", got false/);
   // @ts-expect-error
   refused(() => consul({ check: { kind: 'ttl' } }), /check: only with mode "catalog"/);
+  const mistyped: object = { adress: '127.0.0.1:8500' };
+  refused(() => consul(mistyped), /mode "kv": only mode, address, .*startUnregistered, got "adress"/);
   // @ts-expect-error
   refused(() => consul({ mode: 'catalog', prefix: 'a/' }), /mode "catalog": only check, .*got "prefix"/);
   // @ts-expect-error

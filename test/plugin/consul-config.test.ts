@@ -10,6 +10,7 @@ import {
   type ConsulConfigOptions,
   type StandardSchema,
 } from 'lictor/plugin/consul/config';
+import { encodeValue } from '../../plugin/consul/config/value.js';
 import { type FakeExchange, startFakeConsul } from '../consul/fake.js';
 import { recorder, untilState } from './config-changes.js';
 import { recordingLogger } from './log.js';
@@ -144,6 +145,34 @@ describe('values', () => {
     circle.push(circle);
     for (const value of [undefined, 1n, () => {}, circle, 'x'.repeat(512 * 1024 + 1), Buffer.alloc(600_000)])
       await assert.rejects(config.put('a', value), { code: Status.INVALID_ARGUMENT });
+  });
+
+  for (const [value, why] of [
+    [Number.NaN, 'the value is NaN'],
+    [{ pool: { size: Number.POSITIVE_INFINITY } }, 'pool.size is Infinity'],
+    [{ list: [1, new Map([['a', 1]])] }, 'list.1 is a Map'],
+    [{ run: () => {} }, 'run is a function'],
+    [new Set(['a']), 'the value is a Set'],
+  ] as const) {
+    test(`what JSON would lose is refused before it is sent: ${why}`, async () => {
+      const config = new ConsulConfig({ address: '127.0.0.1:1' });
+      await assert.rejects(config.put('a', value), (error: RpcError) => {
+        assert.equal(error.code, Status.INVALID_ARGUMENT);
+        assert.ok(error.details.includes(why), error.details);
+        return true;
+      });
+    });
+  }
+
+  test('dates, fields that are undefined and objects of a class are as JSON has them', async () => {
+    class Pool {
+      size = 5;
+    }
+    const value = { at: new Date(0), none: undefined, pool: new Pool(), no: Object.create(null) };
+    assert.equal(
+      String(encodeValue(value, 'a')),
+      '{"at":"1970-01-01T00:00:00.000Z","pool":{"size":5},"no":{}}',
+    );
   });
 
   const readAs = async (text: string | Buffer, options: Parameters<ConsulConfig['get']>[1] = {}) => {

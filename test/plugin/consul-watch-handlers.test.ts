@@ -195,4 +195,14 @@ describe('W16 an HTTP server as handler', () => {
       assert.throws(() => httpHandler({ path: path as never }), { code: Status.INVALID_ARGUMENT });
     assert.throws(() => httpHandler({ path: 'http://a', timeoutMs: 0 }), RangeError);
   });
+
+  test('has to be a request that can be sent', () => {
+    for (const config of [
+      { method: 'BAD METHOD' },
+      { method: 'post' },
+      { header: { 'a b': ['1'] } },
+      { header: { a: ['\u20ac'] } },
+    ])
+      assert.throws(() => httpHandler({ path: 'http://a', ...config }), { code: Status.INVALID_ARGUMENT });
+  });
 });

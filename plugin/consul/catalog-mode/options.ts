@@ -1,4 +1,5 @@
 import type { CommonOptions } from '../common-options.js';
+import type { KvOnly } from '../kv-mode.js';
 import { bad, checkMs, checkServiceCheck, type ServiceCheck } from './check.js';
 
 /** What only catalog mode takes. */
@@ -34,8 +35,13 @@ const ONLY: Readonly<Record<keyof CatalogOnly, true>> = {
   filter: true,
   near: true,
 };
-const ALL: Readonly<Record<keyof CatalogOptions, true>> = {
-  ...ONLY,
+const KV_ONLY: Readonly<Record<keyof KvOnly, true>> = {
+  prefix: true,
+  ttlMs: true,
+  nodeChecks: true,
+  startUnregistered: true,
+};
+const BOTH: Readonly<Record<keyof CommonOptions | 'mode', true>> = {
   mode: true,
   address: true,
   token: true,
@@ -50,17 +56,17 @@ const ALL: Readonly<Record<keyof CatalogOptions, true>> = {
 };
 
 /**
- * Refuses what belongs to the other mode, which would else be dropped without a word.
+ * Refuses what belongs to the other mode, or to none, which would else be dropped without a word.
  * @throws RpcError INVALID_ARGUMENT
  */
 export function checkMode(options: Readonly<Record<string, unknown>>): void {
   const { mode = 'kv' } = options;
   if (mode !== 'kv' && mode !== 'catalog') throw bad('mode', '"kv" or "catalog"', mode);
+  const known = { ...BOTH, ...(mode === 'kv' ? KV_ONLY : ONLY) };
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
+    if (value === undefined || Object.hasOwn(known, name)) continue;
     if (mode === 'kv' && Object.hasOwn(ONLY, name)) throw bad(name, 'only with mode "catalog"', value);
-    if (mode === 'catalog' && !Object.hasOwn(ALL, name))
-      throw bad('mode "catalog"', `only ${Object.keys(ALL).join(', ')}`, name);
+    throw bad(`mode "${mode}"`, `only ${Object.keys(known).join(', ')}`, name);
   }
 }
 

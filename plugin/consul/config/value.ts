@@ -1,6 +1,7 @@
 import { formatJson, parseJson } from '../../../codec/safe-json.js';
 import { RpcError } from '../../../rpc/error.js';
 import { Status } from '../../../rpc/status.js';
+import { lossOf } from './loss.js';
 
 /** Consul's own limit. */
 export const MAX_VALUE_BYTES = 512 * 1024;
@@ -21,14 +22,21 @@ export function checkForm(form: ValueForm | undefined): void {
 
 /**
  * A string as its text, bytes as they are, everything else as JSON.
- * @throws RpcError INVALID_ARGUMENT for what has no JSON, or more than Consul takes
+ * @throws RpcError INVALID_ARGUMENT for what JSON has no text for, wholly or in part, or more than Consul takes
  */
 export function encodeValue(value: unknown, key: string): string | Uint8Array {
   if (value === undefined) throw bad(key, 'undefined cannot be put; to remove the key, delete it');
-  const body = typeof value === 'string' || value instanceof Uint8Array ? value : formatJson(value, key);
+  const body = typeof value === 'string' || value instanceof Uint8Array ? value : jsonOf(value, key);
   const bytes = Buffer.byteLength(body);
   if (bytes > MAX_VALUE_BYTES)
     throw bad(key, `a value takes up to ${MAX_VALUE_BYTES} bytes, this has ${bytes}`);
+  return body;
+}
+
+function jsonOf(value: unknown, key: string): Uint8Array {
+  const body = formatJson(value, key);
+  const loss = lossOf(value);
+  if (loss) throw bad(key, loss);
   return body;
 }
 

@@ -1,4 +1,10 @@
-import type { IncomingMessage, RequestOptions } from 'node:http';
+import {
+  type IncomingMessage,
+  METHODS,
+  type RequestOptions,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http';
 import { formatJson } from './json.js';
 import { refused, show } from './params.js';
 import type { WatchHandler } from './plan.js';
@@ -30,6 +36,7 @@ export function httpHandler(config: HttpHandlerConfig): WatchHandler {
     throw refused(`"path" of a handler: the URL of an HTTP server is wanted, got ${show(path)}`);
   if (!(timeoutMs > 0 && timeoutMs <= 2 ** 31 - 1))
     throw new RangeError(`timeoutMs: milliseconds above 0, got ${timeoutMs}`);
+  checkRequest(method, header);
   return async (index, result, signal) => {
     if (signal.aborted) return;
     const body = `${formatJson(result)}\n`;
@@ -48,6 +55,20 @@ export function httpHandler(config: HttpHandlerConfig): WatchHandler {
       throw new Error(`could not ${method} to ${url.origin}${url.pathname}: ${(reason as Error).message}`);
     }
   };
+}
+
+/** What can never be sent is refused now, and not at each result. */
+function checkRequest(method: string, header: NonNullable<HttpHandlerConfig['header']>): void {
+  if (!METHODS.includes(method))
+    throw refused(`"method" of a handler: one of HTTP's is wanted, such as POST, got ${show(method)}`);
+  for (const [name, values] of Object.entries(header)) {
+    try {
+      validateHeaderName(name);
+      for (const value of values) validateHeaderValue(name, value);
+    } catch (error) {
+      throw refused(`"header" of a handler: ${(error as Error).message}`);
+    }
+  }
 }
 
 async function exchange(
