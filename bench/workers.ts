@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from 'lictor';
@@ -60,6 +60,8 @@ async function round({ client }: Side): Promise<number> {
 
 const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
 
+// Others that compute take from the second worker first, so that the figure says little when this is not low.
+const load = loadavg()[0]!;
 const [one, several] = [await start(1), await start(workers)];
 // In turns, so that what else the machine does falls on both; the first only warms the compilers.
 for (let i = 0; i <= rounds; i++) {
@@ -70,10 +72,10 @@ for (let i = 0; i <= rounds; i++) {
 }
 const [alone, together] = [median(one.callsPerSecond), median(several.callsPerSecond)];
 const cores = availableParallelism();
-if (args.json) console.log(JSON.stringify({ rounds, ms, us, workers, cores, alone, together }));
+if (args.json) console.log(JSON.stringify({ rounds, ms, us, workers, cores, load, alone, together }));
 else {
   console.log(
-    `handlers that compute for ${us} us, ${cores} cores: ${alone.toFixed(0)} calls/s with 1 worker, ` +
+    `handlers that compute for ${us} us, ${cores} cores, load ${load.toFixed(1)} before: ${alone.toFixed(0)} calls/s with 1 worker, ` +
       `${together.toFixed(0)} with ${workers} (${(together / alone).toFixed(2)}x)`,
   );
 }
