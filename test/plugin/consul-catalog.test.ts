@@ -56,7 +56,7 @@ test('options of one mode do not compile in the other, and are refused where not
   const mistyped: object = { adress: '127.0.0.1:8500' };
   refused(() => consul(mistyped), /mode "kv": only mode, address, .*startUnregistered, got "adress"/);
   // @ts-expect-error
-  refused(() => consul({ mode: 'catalog', prefix: 'a/' }), /mode "catalog": only check, .*got "prefix"/);
+  refused(() => consul({ mode: 'catalog', prefix: 'a/' }), /mode "catalog": only mode, address, .*got "prefix"/);
   // @ts-expect-error
   refused(() => consul({ mode: 'Catalog' }), /mode: "kv" or "catalog", got "Catalog"/);
   // Undefined is as good as left out.
