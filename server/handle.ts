@@ -58,10 +58,10 @@ export class MethodRunner implements Runner {
   #startUnary(incoming: IncomingUnary, request: unknown, now: number): void {
     const { overload } = this.gate;
     const run = new UnaryRun(this, incoming, now);
-    const isTimed = overload?.began();
+    overload?.began();
     if (hasBothSides()) within(run, () => run.start(request));
     else run.start(request);
-    if (isTimed) overload?.took(performance.now() - now);
+    overload?.took(performance.now() - now);
   }
 
   stream(incoming: IncomingStream, requests: AsyncIterable<unknown>): void {

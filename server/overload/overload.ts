@@ -14,8 +14,6 @@ import type { UsualTime } from './usual-time.js';
 const SLICE_MS = 2;
 /** Handlers that take less have no turns: all requests that one read can bring take them a few milliseconds at most. */
 const NOTICEABLE_MS = 0.01;
-/** After one of those so many are not timed. */
-const UNTIMED = 7;
 /** Above this the event loop has little time left. */
 const BUSY = 0.75;
 /** What one more call says of the time that each takes. */
@@ -50,7 +48,6 @@ export class Overload {
   #running = 0; // Unary calls whose handlers have begun and not ended.
   #peak = 0; // Of `#running`, since the window began.
   #sliceMs = 0; // What handlers have taken of this turn.
-  #untimed = 0;
   #turnIsDue = false;
   #costMs = 0; // Between one call's turn and that of the next.
   #turnAt: number | undefined; // When the last one had its turn, if others waited then.
@@ -115,23 +112,17 @@ export class Overload {
     this.#queue.leave(call);
   }
 
-  /**
-   * A unary call's handler begins.
-   * @returns whether `took` is to follow: of handlers that take next to nothing it does for few.
-   */
-  began(): boolean {
+  /** A unary call's handler begins. */
+  began(): void {
     if (++this.#running > this.#peak) this.#peak = this.#running;
-    return --this.#untimed < 0;
   }
 
-  /** A handler has kept the event loop for so long. */
+  /** A handler has kept the event loop for so long. Told of all: after many that take nothing comes one that takes long. */
   took(ms: number): void {
     if (this.#queue.size === 0) this.#costMs += SHARE * (ms - this.#costMs);
-    if (ms <= NOTICEABLE_MS) this.#untimed = UNTIMED;
-    else {
-      this.#sliceMs += ms;
-      this.#nextIsDue();
-    }
+    if (ms <= NOTICEABLE_MS) return;
+    this.#sliceMs += ms;
+    this.#nextIsDue();
   }
 
   /** A unary call's handler has ended, or nobody waits for it any longer. */

@@ -87,6 +87,28 @@ for (const transport of ['memory', 'h2', 'grpc-js'] as const) {
   });
 }
 
+test('a call that takes long uses up its turn, however many before it took nothing', LIMIT, async (t) => {
+  let now = performance.now();
+  t.mock.method(performance, 'now', () => now);
+  let ran = 0;
+  const scripted = {
+    ...implementation,
+    block(message: N) {
+      ran++;
+      now += 5;
+      return message;
+    },
+    hang: (message: N) => Promise.resolve(message),
+  };
+  await using it = await pair(Busy, scripted);
+  const calls: Promise<N>[] = [];
+  for (let n = 0; n < 5; n++) calls.push(it.api.hang({ n }), it.api.block({ n }));
+  await turns(1);
+  assert.equal(ran, 1);
+  await Promise.all(calls);
+  assert.equal(ran, 5);
+});
+
 test('F45: the place of a handler that goes on ten seconds after its call has ended is given to others', () => {
   const overstays = new Overstays();
   const left: string[] = [];
