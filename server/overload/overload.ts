@@ -110,6 +110,12 @@ export class Overload {
   /** A call has ended while it waited. */
   gone(call: QueuedCall): void {
     this.#queue.leave(call);
+    this.#mayBeEmpty();
+  }
+
+  /** When nothing waits, the time to the next turn is nobody's cost. */
+  #mayBeEmpty(): void {
+    if (this.#queue.size === 0) this.#turnAt = undefined;
   }
 
   /** A unary call's handler begins. */
@@ -149,6 +155,7 @@ export class Overload {
       this.#refused++;
       call.refuse(refusal(`${TOO_MUCH}: its turn had not come within ${mostMs} ms`));
     }
+    this.#mayBeEmpty();
   }
 
   /** @returns whether there was anything to do */
@@ -187,7 +194,7 @@ export class Overload {
       this.#turnAt = this.#queue.size > 0 ? now : undefined;
       call.run(now);
     }
-    if (this.#queue.size === 0) this.#turnAt = undefined;
+    this.#mayBeEmpty();
     this.#wake();
   };
 }

@@ -20,7 +20,8 @@ export class QueuedCall implements Waiting, Cancellable {
   readonly bytes: number;
   readonly since: number;
   isGone = false;
-  readonly #queued: Queued;
+  /** Undefined once it has ended: it may stay in the queue for a while, and its request and its handler need not. */
+  #queued: Queued | undefined;
 
   constructor(queued: Queued) {
     const { priority, bytes, since, incoming } = queued;
@@ -33,7 +34,7 @@ export class QueuedCall implements Waiting, Cancellable {
 
   /** Its turn has come. */
   run(now: number): void {
-    const { incoming, run } = this.#queued;
+    const { incoming, run } = this.#queued!;
     if (incoming.deadline !== undefined && incoming.deadline <= now)
       this.refuse(deadlineExceeded('the deadline passed while the call waited for its turn', false));
     else run(now);
@@ -41,7 +42,7 @@ export class QueuedCall implements Waiting, Cancellable {
 
   /** It is in the queue no more. */
   refuse(error: RpcError): void {
-    const { incoming, left } = this.#queued;
+    const { incoming, left } = this.#queued!;
     incoming.running = undefined;
     left(this);
     incoming.fail(error);
@@ -49,7 +50,10 @@ export class QueuedCall implements Waiting, Cancellable {
 
   /** The transport ends it towards its client. */
   cancel(): void {
+    if (!this.#queued) return;
+    const { left } = this.#queued;
+    this.#queued = undefined;
     this.isGone = true;
-    this.#queued.left(this);
+    left(this);
   }
 }

@@ -167,6 +167,18 @@ describe('a call that waits', () => {
     assert.deepEqual(it.ran, ['0', '1', 'next']);
   });
 
+  test('and is given up twice gives back one place', () => {
+    const it = scripted();
+    for (const name of names(2)) it.call(name);
+    const queued = it.call('gone', { bytes: 10 })!;
+    it.call('next', { bytes: 5 });
+    queued.cancel();
+    queued.cancel();
+    assert.deepEqual([it.overload.state.queued, it.overload.state.queuedBytes], [1, 5]);
+    while (it.turn());
+    assert.equal(it.overload.state.queued, 0);
+  });
+
   test('and whose deadline passes is not begun', () => {
     const it = scripted();
     for (const name of names(2)) it.call(name);
@@ -193,6 +205,33 @@ describe('a call that waits', () => {
     assert.match(it.refused.get('waits')!.details, /had not come within 100 ms/);
   });
 });
+
+for (const [how, end] of [
+  ['are given up', (_, waiting) => waiting.map((call) => call.cancel())],
+  ['are refused', (it) => it.overload.expire(it.now + 251)],
+] satisfies [string, (it: ReturnType<typeof scripted>, waiting: QueuedCall[]) => unknown][]) {
+  test(`the time in which nothing waits is not taken for the time of a call when the last that waited ${how}`, () => {
+    const it = scripted({ minConcurrentCalls: 1 });
+    const waiting = names(6).flatMap((name) => it.call(name) ?? []);
+    it.turn();
+    it.overload.began(); // Handlers that hang, and a limit of what ran and a little more.
+    it.overload.onWindow({ delayMs: 1_000, utilization: 1 });
+    it.overload.began();
+    it.turn();
+    assert.deepEqual(it.ran, names(4));
+    end(it, waiting.slice(2));
+    assert.equal(it.overload.state.queued, 0);
+    const refused = it.refused.size;
+    it.overload.onWindow({ delayMs: 0, utilization: 0 });
+    for (let i = 0; i < 2; i++) it.overload.ended();
+    it.pass(600_000);
+    for (let i = 0; i < 3; i++) {
+      for (const name of names(10, `${i} `)) it.call(name);
+      it.turn();
+    }
+    assert.equal(it.refused.size, refused);
+  });
+}
 
 test('calls that wait while the event loop is away have their turn, unless it is away for long', () => {
   const it = scripted({ burstMs: 100 });
