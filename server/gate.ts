@@ -62,7 +62,7 @@ export class Gate {
       return 'refused';
     }
     if (this.#watch && !this.#watch.isRunning) this.#watch.start();
-    if (this.overload && !this.overload.hasTurn) return 'wait';
+    if (this.overload && !this.overload.runsAtOnce()) return 'wait';
     this.#inFlight++;
     return 'run';
   }
@@ -70,8 +70,9 @@ export class Gate {
   /**
    * Refuses a call for which there is too much to do, or calls `run` in its turn.
    * @param bytes of its request
+   * @param run says whether the handler goes on
    */
-  wait(incoming: Refusable, bytes: number, now: number, run: (now: number) => void): void {
+  wait(incoming: Refusable, bytes: number, now: number, run: (now: number) => boolean): void {
     const overload = this.overload!;
     const priority = priorityOf(incoming.metadata);
     const refused = overload.refuse(priority, bytes, incoming.deadline, now);

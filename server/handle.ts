@@ -46,37 +46,40 @@ export class MethodRunner implements Runner {
 
   unary(incoming: IncomingUnary, request: unknown): void {
     const now = performance.now();
-    const verdict = this.gate.enter(incoming, now);
-    if (verdict === 'run') this.#startUnary(incoming, request, now);
-    else if (verdict === 'wait') {
-      this.gate.wait(incoming, incoming.requestBytes, now, (turn) =>
-        this.#startUnary(incoming, request, turn),
-      );
+    const { gate } = this;
+    const verdict = gate.enter(incoming, now);
+    if (verdict === 'run') {
+      const goesOn = this.#startUnary(incoming, request, now);
+      gate.overload?.took(performance.now() - now, goesOn);
+    } else if (verdict === 'wait') {
+      gate.wait(incoming, incoming.requestBytes, now, (turn) => this.#startUnary(incoming, request, turn));
     }
   }
 
-  #startUnary(incoming: IncomingUnary, request: unknown, now: number): void {
-    const { overload } = this.gate;
+  /** @returns whether the handler goes on */
+  #startUnary(incoming: IncomingUnary, request: unknown, now: number): boolean {
     const run = new UnaryRun(this, incoming, now);
-    overload?.began();
-    if (hasBothSides()) within(run, () => run.start(request));
-    else run.start(request);
-    overload?.took(performance.now() - now);
+    this.gate.overload?.began();
+    return hasBothSides() ? within(run, () => run.start(request)) : run.start(request);
   }
 
   stream(incoming: IncomingStream, requests: AsyncIterable<unknown>): void {
     const now = performance.now();
-    const verdict = this.gate.enter(incoming, now);
-    if (verdict === 'run') this.#startStream(incoming, requests, now);
-    else if (verdict === 'wait')
-      this.gate.wait(incoming, 0, now, (turn) => this.#startStream(incoming, requests, turn));
+    const { gate } = this;
+    const verdict = gate.enter(incoming, now);
+    if (verdict === 'run') {
+      this.#startStream(incoming, requests);
+      gate.overload?.took(performance.now() - now, true);
+    } else if (verdict === 'wait') {
+      gate.wait(incoming, 0, now, () => this.#startStream(incoming, requests));
+    }
   }
 
-  #startStream(incoming: IncomingStream, requests: AsyncIterable<unknown>, now: number): void {
+  #startStream(incoming: IncomingStream, requests: AsyncIterable<unknown>): true {
     const run = new StreamRun(this, incoming);
     if (hasBothSides()) void within(run, () => run.start(requests));
     else void run.start(requests);
-    this.gate.overload?.took(performance.now() - now);
+    return true;
   }
 
   run(message: unknown, context: ServerCall): unknown {

@@ -19,18 +19,21 @@ export class UnaryRun extends ServerCall implements Placed {
     this.#began = now;
   }
 
-  start(request: unknown): void {
+  /** @returns whether the handler goes on */
+  start(request: unknown): boolean {
     let result: unknown;
     try {
       result = this.#runner.run(request, this);
       if (isPromise(result)) {
         void this.#await(result);
-        return;
+        return true;
       }
     } catch (reason) {
-      return this.#settled(this.#runner.failed(reason, this), undefined);
+      this.#settled(this.#runner.failed(reason, this), undefined);
+      return false;
     }
     this.#settled(this.#runner.missing(result), result);
+    return false;
   }
 
   async #await(result: PromiseLike<unknown>): Promise<void> {

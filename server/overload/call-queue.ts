@@ -41,7 +41,9 @@ export class CallQueue<T extends Waiting> {
     return count;
   }
 
+  /** A call that finds none before it always has room. */
   hasRoom(priority: Priority, bytes: number): boolean {
+    if (this.#count === 0) return true;
     const share = SHARE[priority];
     return this.#count + 1 <= this.#maxCount * share && this.#bytes + bytes <= this.#maxBytes * share;
   }

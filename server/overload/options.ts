@@ -33,9 +33,10 @@ const ADAPT = ['busy', 'always', 'never'] as const;
 export function overloadSettings(options: OverloadOptions): OverloadSettings {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`overload: settings, or false, got ${JSON.stringify(options)}`);
-  for (const name of ['burstMs', 'standingMs', 'maxQueued', 'maxQueuedBytes', 'maxLoopDelayMs'] as const)
+  for (const name of ['burstMs', 'standingMs', 'maxQueuedBytes', 'maxLoopDelayMs'] as const)
     checkLimit(`overload.${name}`, options[name], 0);
-  checkLimit('overload.minConcurrentCalls', options.minConcurrentCalls, 1);
+  for (const name of ['maxQueued', 'minConcurrentCalls'] as const)
+    checkLimit(`overload.${name}`, options[name], 1);
   const { adapt = 'busy' } = options;
   if (!ADAPT.includes(adapt))
     throw new RangeError(`overload.adapt: one of ${ADAPT.join(', ')}, got ${JSON.stringify(adapt)}`);

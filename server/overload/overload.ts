@@ -10,14 +10,20 @@ import type { Priority } from './priority.js';
 import type { QueuedCall } from './queued-call.js';
 import type { UsualTime } from './usual-time.js';
 
-/** Handlers keep the event loop to themselves for so long before it looks for what has come: else no refusal is quick. */
+/** Calls keep the event loop to themselves for so long before it looks for what has come: else no refusal is quick. */
 const SLICE_MS = 2;
-/** Handlers that take less have no turns: all requests that one read can bring take them a few milliseconds at most. */
-const NOTICEABLE_MS = 0.01;
+/** Where calls take less there are no turns: all that one read can bring takes some milliseconds at most. */
+const NOTICEABLE_MS = 0.02;
+/** Of such calls every so manieth has a turn all the same, so that it is known what all of it takes. */
+const SAMPLE = 128;
 /** Above this the event loop has little time left. */
 const BUSY = 0.75;
-/** What one more call says of the time that each takes. */
+/** What one more call says of the pace. */
 const SHARE = 0.05;
+/** And what of the time that each takes, */
+const COST_SHARE = 1 / 64;
+/** of which a pause, as for a collection of garbage, is to say no more than this. */
+const MOST_COST_MS = 0.5;
 
 /** How many times later than it may be a call is still let run when its turn comes. */
 const MOST_LATE = 4;
@@ -47,10 +53,13 @@ export class Overload {
   readonly #limit: GradientLimit;
   #running = 0; // Unary calls whose handlers have begun and not ended.
   #peak = 0; // Of `#running`, since the window began.
-  #sliceMs = 0; // What handlers have taken of this turn.
-  #turnIsDue = false;
-  #costMs = 0; // Between one call's turn and that of the next.
+  #costMs = MOST_COST_MS; // What a call takes of the event loop.
+  #paceMs = 0; // Between one call's turn and that of the next.
   #turnAt: number | undefined; // When the last one had its turn, if others waited then.
+  #turnIsDue = false;
+  #turnEndsAt = 0;
+  #ranAt: number | undefined; // When the one began that has its turn just now.
+  #untilSample = 0;
   #emptyAt = 0;
   #refused = 0;
   #delayMs = 0;
@@ -75,8 +84,13 @@ export class Overload {
   }
 
   /** Whether a call need not wait: most never see more of all this. */
-  get hasTurn(): boolean {
-    return this.#queue.size === 0 && this.#sliceMs < SLICE_MS && this.#running < this.#limit.value;
+  runsAtOnce(): boolean {
+    // One that waits may be a sample, and is no reason for others to wait.
+    if (this.#queue.size > 1 || this.#costMs > NOTICEABLE_MS || this.#running >= this.#limit.value)
+      return false;
+    if (--this.#untilSample >= 0) return true;
+    this.#untilSample = SAMPLE;
+    return false;
   }
 
   /** The reason why a call is not to wait, or undefined; then `wait` is to follow. */
@@ -90,7 +104,7 @@ export class Overload {
   #reason(priority: Priority, bytes: number, deadline: number | undefined, now: number): string | undefined {
     if (!this.#queue.hasRoom(priority, bytes))
       return `${this.#queue.size} calls with ${this.#queue.bytes} bytes wait for their turn`;
-    const waitMs = this.#queue.before(priority) * this.#costMs;
+    const waitMs = this.#queue.before(priority) * this.#paceMs;
     // Half of its time is left for the call itself, and for what is wrong with the estimate.
     if (deadline !== undefined && waitMs > (deadline - now) / 2)
       return `its turn would come in ${waitMs.toFixed(0)} ms, too late for its deadline in ${(deadline - now).toFixed(0)} ms`;
@@ -123,13 +137,18 @@ export class Overload {
     if (++this.#running > this.#peak) this.#peak = this.#running;
   }
 
-  /** A handler has kept the event loop for so long. Told of all: after many that take nothing comes one that takes long. */
-  took(ms: number): void {
-    if (this.#queue.size === 0) this.#costMs += SHARE * (ms - this.#costMs);
-    if (ms <= NOTICEABLE_MS) return;
-    this.#sliceMs += ms;
-    // The end of a turn is a look at the event loop, which costs as much as a few calls.
-    if (this.#sliceMs > SLICE_MS / 4) this.#nextIsDue();
+  /**
+   * A call that did not wait has kept the event loop for so long.
+   * @param goesOn whether its handler has given a promise: what it does when that which it awaits is there at once, as
+   * behind an interceptor, is not known then
+   */
+  took(ms: number, goesOn: boolean): void {
+    if (!goesOn || ms > this.#costMs) this.#learn(ms);
+  }
+
+  #learn(ms: number): void {
+    this.#costMs += COST_SHARE * (Math.min(ms, MOST_COST_MS) - this.#costMs);
+    if (this.#queue.size === 0) this.#paceMs += SHARE * (ms - this.#paceMs);
   }
 
   /** A unary call's handler has ended, or nobody waits for it any longer. */
@@ -174,29 +193,39 @@ export class Overload {
   }
 
   #wake(): void {
-    if (this.#queue.size > 0 && this.#running < this.#limit.value) this.#nextIsDue();
-  }
-
-  #nextIsDue(): void {
-    if (this.#turnIsDue) return;
+    if (this.#turnIsDue || this.#ranAt !== undefined) return;
+    if (this.#queue.size === 0 || this.#running >= this.#limit.value) return;
     this.#turnIsDue = true;
     this.#later(this.#turn);
   }
 
   readonly #turn = (): void => {
     this.#turnIsDue = false;
-    this.#sliceMs = 0;
-    while (this.#sliceMs < SLICE_MS && this.#running < this.#limit.value) {
+    this.#turnEndsAt = this.#now() + SLICE_MS;
+    this.#next();
+  };
+
+  /** Calls have their turn one after the other, each with all that it does before the event loop goes on. */
+  readonly #next = (): void => {
+    let now = this.#now();
+    for (;;) {
+      if (this.#ranAt !== undefined) this.#learn(now - this.#ranAt);
+      this.#ranAt = undefined;
+      if (now >= this.#turnEndsAt || this.#running >= this.#limit.value) break;
       const call = this.#queue.shift();
       if (!call) break;
-      const now = this.#now();
-      if (this.#turnAt !== undefined) this.#costMs += SHARE * (now - this.#turnAt - this.#costMs);
+      if (this.#turnAt !== undefined) this.#paceMs += SHARE * (now - this.#turnAt - this.#paceMs);
       this.#turnAt = this.#queue.size > 0 ? now : undefined;
-      call.run(now);
+      this.#ranAt = now;
+      if (call.run(now)) return queueMicrotask(this.#whenIdle);
+      now = this.#now();
     }
     this.#mayBeEmpty();
     this.#wake();
   };
+
+  /** A tick that is asked for by a microtask comes when there is none left. */
+  readonly #whenIdle = (): void => process.nextTick(this.#next);
 }
 
 /** An error that says by its trailer that the call has not run: clients may send it again, whatever it does. */

@@ -9,7 +9,8 @@ export type Queued = {
   readonly priority: Priority;
   readonly bytes: number;
   readonly since: number;
-  readonly run: (now: number) => void;
+  /** @returns whether its handler goes on */
+  readonly run: (now: number) => boolean;
   /** It has ended before it ran. */
   readonly left: (call: QueuedCall) => void;
 };
@@ -32,12 +33,15 @@ export class QueuedCall implements Waiting, Cancellable {
     incoming.running = this;
   }
 
-  /** Its turn has come. */
-  run(now: number): void {
+  /**
+   * Its turn has come.
+   * @returns whether its handler goes on
+   */
+  run(now: number): boolean {
     const { incoming, run } = this.#queued!;
-    if (incoming.deadline !== undefined && incoming.deadline <= now)
-      this.refuse(deadlineExceeded('the deadline passed while the call waited for its turn', false));
-    else run(now);
+    if (incoming.deadline === undefined || incoming.deadline > now) return run(now);
+    this.refuse(deadlineExceeded('the deadline passed while the call waited for its turn', false));
+    return false;
   }
 
   /** It is in the queue no more. */

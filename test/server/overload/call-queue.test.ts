@@ -31,6 +31,7 @@ test('there is room for so many calls and so many bytes, and some of it is kept 
   assert.equal(queue.hasRoom(1, 0), false);
   assert.equal(queue.hasRoom(0, 100), true);
   assert.equal(queue.hasRoom(0, 101), false);
+  assert.equal(new CallQueue<Call>(1, 0).hasRoom(2, 100), true, 'where nothing waits');
   queue.push(call('last', 0, 100));
   assert.equal(queue.hasRoom(0, 0), false);
 });

@@ -6,6 +6,7 @@ import { Overload } from '../../../server/overload/overload.js';
 import type { Priority } from '../../../server/overload/priority.js';
 import { QueuedCall } from '../../../server/overload/queued-call.js';
 import { UsualTime } from '../../../server/overload/usual-time.js';
+import { turns } from '../../deferred.js';
 
 /** An overload with a clock and an event loop of its own; its calls take `costMs` of both. */
 function scripted({ costMs = 1, ...options }: OverloadOptions & { costMs?: number } = {}) {
@@ -26,7 +27,6 @@ function scripted({ costMs = 1, ...options }: OverloadOptions & { costMs?: numbe
     overload.began();
     now += costMs;
     overload.ended();
-    overload.took(costMs);
   };
   return {
     ...{ overload, ran, refused },
@@ -47,8 +47,9 @@ function scripted({ costMs = 1, ...options }: OverloadOptions & { costMs?: numbe
       name: string,
       { priority = 1 as Priority, bytes = 0, deadline = undefined as number | undefined } = {},
     ) {
-      if (overload.hasTurn) {
+      if (overload.runsAtOnce()) {
         sync(name);
+        overload.took(costMs, false);
         return undefined;
       }
       const reason = overload.refuse(priority, bytes, deadline, now);
@@ -56,13 +57,21 @@ function scripted({ costMs = 1, ...options }: OverloadOptions & { costMs?: numbe
         refused.set(name, reason);
         return undefined;
       }
+      const run = () => {
+        sync(name);
+        return false;
+      };
+      return this.waits(name, run, { priority, bytes, deadline });
+    },
+    waits(
+      name: string,
+      run: () => boolean,
+      how: { priority?: Priority; bytes?: number; deadline?: number | undefined } = {},
+    ) {
+      const { priority = 1, bytes = 0, deadline } = how;
       const incoming = { deadline, running: undefined, fail: (error: RpcError) => refused.set(name, error) };
-      const queued = new QueuedCall({
-        incoming: incoming as never,
-        ...{ priority, bytes, since: now },
-        run: () => sync(name),
-        left: (call) => call.isGone && overload.gone(call),
-      });
+      const left = (call: QueuedCall) => call.isGone && overload.gone(call);
+      const queued = new QueuedCall({ incoming: incoming as never, priority, bytes, since: now, run, left });
       overload.wait(queued);
       return queued;
     },
@@ -71,23 +80,57 @@ function scripted({ costMs = 1, ...options }: OverloadOptions & { costMs?: numbe
 
 const names = (count: number, prefix = '') => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 
-test('handlers have two milliseconds of a turn; the next call waits for the next turn', () => {
+test('calls have two milliseconds of a turn; the next one waits for the next turn', () => {
   const it = scripted();
   for (const name of names(5)) it.call(name);
+  assert.deepEqual(it.ran, []);
+  assert.equal(it.overload.state.queued, 5);
+  it.turn();
   assert.deepEqual(it.ran, ['0', '1']);
-  assert.equal(it.overload.state.queued, 3);
   it.turn();
   assert.deepEqual(it.ran, ['0', '1', '2', '3']);
   it.turn();
   assert.deepEqual(it.ran, names(5));
   assert.equal(it.overload.state.queued, 0);
+  assert.equal(it.turn(), false);
 });
 
-test('handlers that take no time to speak of never ask for a turn', () => {
+test('calls that take no time to speak of run at once, but for one of many, by which that is known', () => {
   const it = scripted({ costMs: 0.001 });
-  for (const name of names(50)) it.call(name);
-  assert.equal(it.ran.length, 50);
-  assert.equal(it.turn(), false);
+  for (const name of names(300, 'first ')) it.call(name);
+  while (it.turn());
+  let waited = 0;
+  for (const name of names(1_000)) {
+    it.call(name);
+    if (it.ran.at(-1) === name) continue;
+    waited++;
+    it.turn();
+    assert.equal(it.ran.at(-1), name);
+  }
+  assert.ok(waited >= 7 && waited <= 8, `${waited}`);
+});
+
+test('what a handler does after an await that is over at once is a part of its turn', async () => {
+  const it = scripted();
+  const steps: string[] = [];
+  for (const name of names(3)) {
+    it.waits(name, () => {
+      it.overload.began();
+      void (async () => {
+        for (let i = 0; i < 5; i++) await undefined;
+        steps.push(name);
+        it.pass(1.5);
+        it.overload.ended();
+      })();
+      return true;
+    });
+  }
+  it.turn();
+  await turns(1);
+  assert.deepEqual(steps, ['0', '1']);
+  it.turn();
+  await turns(1);
+  assert.deepEqual(steps, names(3));
 });
 
 test('a burst may pile up as much work as `burstMs`; what would wait for longer is refused at once, as not executed', () => {
@@ -136,19 +179,17 @@ test('a call is refused whose deadline would not leave it as much time as it wai
 
 test('the important do not wait for others, and the unimportant have half of the room', () => {
   const it = scripted({ maxQueued: 10 });
-  for (const name of names(2)) it.call(name);
   for (const name of names(6, 'low ')) it.call(name, { priority: 2 });
   assert.deepEqual([...it.refused.keys()], ['low 5']);
   for (const name of names(5, 'normal ')) it.call(name);
   assert.deepEqual([...it.refused.keys()], ['low 5', 'normal 4']);
   it.call('high', { priority: 0 });
   it.turn();
-  assert.deepEqual(it.ran.slice(2), ['high', 'normal 0']);
+  assert.deepEqual(it.ran, ['high', 'normal 0']);
 });
 
 test('the bytes of what waits are bounded', () => {
   const it = scripted({ maxQueuedBytes: 1_000 });
-  for (const name of names(2)) it.call(name);
   it.call('a', { bytes: 600 });
   it.call('b', { bytes: 600 });
   assert.equal(it.overload.state.queuedBytes, 600);
@@ -158,18 +199,17 @@ test('the bytes of what waits are bounded', () => {
 describe('a call that waits', () => {
   test('and is given up has no turn', () => {
     const it = scripted();
-    for (const name of names(2)) it.call(name);
+    it.call('first');
     const queued = it.call('gone')!;
     it.call('next');
     queued.cancel();
-    assert.equal(it.overload.state.queued, 1);
+    assert.equal(it.overload.state.queued, 2);
     while (it.turn());
-    assert.deepEqual(it.ran, ['0', '1', 'next']);
+    assert.deepEqual(it.ran, ['first', 'next']);
   });
 
   test('and is given up twice gives back one place', () => {
     const it = scripted();
-    for (const name of names(2)) it.call(name);
     const queued = it.call('gone', { bytes: 10 })!;
     it.call('next', { bytes: 5 });
     queued.cancel();
@@ -181,11 +221,10 @@ describe('a call that waits', () => {
 
   test('and whose deadline passes is not begun', () => {
     const it = scripted();
-    for (const name of names(2)) it.call(name);
     it.call('late', { deadline: it.now + 50 });
     it.pass(50);
     while (it.turn());
-    assert.deepEqual(it.ran, ['0', '1']);
+    assert.deepEqual(it.ran, []);
     const error = it.refused.get('late')!;
     assert.deepEqual([error.code, error.maybeExecuted], [Status.DEADLINE_EXCEEDED, false]);
   });
@@ -197,7 +236,7 @@ describe('a call that waits', () => {
     for (let i = 0; i < 5; i++) it.overload.began();
     const usual = new UsualTime();
     usual.learn(1, true, 0);
-    assert.equal(it.overload.hasTurn, false);
+    assert.equal(it.overload.runsAtOnce(), false);
     it.call('waits');
     it.overload.expire(it.now + 100);
     assert.equal(it.refused.size, 0);
@@ -218,7 +257,7 @@ for (const [how, end] of [
     it.overload.onWindow({ delayMs: 1_000, utilization: 1 });
     it.overload.began();
     it.turn();
-    assert.deepEqual(it.ran, names(4));
+    assert.deepEqual(it.ran, names(2));
     end(it, waiting.slice(2));
     assert.equal(it.overload.state.queued, 0);
     const refused = it.refused.size;
@@ -235,17 +274,15 @@ for (const [how, end] of [
 
 test('calls that wait while the event loop is away have their turn, unless it is away for long', () => {
   const it = scripted({ burstMs: 100 });
-  for (const name of names(2)) it.call(name);
   it.call('waits');
   it.pass(350);
   it.overload.expire(it.now);
   it.turn();
-  assert.deepEqual(it.ran, ['0', '1', 'waits']);
-  for (const name of names(2, 'again ')) it.call(name);
-  it.call('waits long');
+  assert.deepEqual(it.ran, ['waits']);
+  for (let i = 0; i < 3; i++) it.waits(`waits long ${i}`, () => false);
   it.pass(401);
   it.overload.expire(it.now);
-  assert.deepEqual([...it.refused.keys()], ['again 1', 'waits long']);
+  assert.deepEqual([...it.refused.keys()], names(3, 'waits long '));
 });
 
 describe('the limit of calls at a time', () => {
@@ -277,5 +314,6 @@ test('settings that cannot be are refused by name, with what was given', () => {
     /overload\.adapt: one of busy, always, never, got "sometimes"/,
   );
   assert.throws(() => overloadSettings(true as never), /overload: settings, or false, got true/);
-  assert.throws(() => overloadSettings({ minConcurrentCalls: 0 }), RangeError);
+  for (const name of ['minConcurrentCalls', 'maxQueued'] as const)
+    assert.throws(() => overloadSettings({ [name]: 0 }), RangeError);
 });
