@@ -33,6 +33,7 @@ const [seconds, times] = (['seconds', 'times'] as const).map((name) => {
 const runs: readonly { kind: Kind; overload: OverloadOptions | false; what: string }[] = [
   { kind: 'cpu', overload: {}, what: 'default' },
   { kind: 'cpu', overload: false, what: 'off' },
+  { kind: 'cpu after an await', overload: {}, what: 'default' },
   { kind: 'cpu and waits', overload: {}, what: 'default' },
   { kind: 'cpu and waits', overload: false, what: 'off' },
   { kind: 'pool', overload: { adapt: 'always' }, what: "adapt: 'always'" },

@@ -23,6 +23,10 @@ async function withPlace(work: () => Promise<unknown>): Promise<void> {
 
 const work: Record<Kind, () => unknown> = {
   cpu: () => compute(2),
+  async 'cpu after an await'() {
+    await undefined;
+    compute(2);
+  },
   async 'cpu and waits'() {
     compute(1);
     await sleep(5);
