@@ -41,7 +41,7 @@ export function keepWorker(number: number, options: KeepOptions): KeptWorker {
   let address: string | undefined;
   let servingSince: number | undefined;
   let hasServed = false;
-  let isLeaving = false;
+  let lastOrder: Order | undefined; // Of those that say that it is to leave.
   let backOffMs = FIRST_BACK_OFF_MS;
   let callOffKill = () => {};
   let callOffStart = () => {};
@@ -66,6 +66,8 @@ export function keepWorker(number: number, options: KeepOptions): KeptWorker {
           ({ address } = report);
           servingSince = clock.now();
           hasServed = true;
+          // Told before it listened for orders: a program with a listener of its own has let that pass.
+          if (lastOrder) running?.send(lastOrder);
           return served();
         }
         const { code, message } = report;
@@ -85,7 +87,7 @@ export function keepWorker(number: number, options: KeepOptions): KeptWorker {
       const how = `worker ${number} ended before it served: ${described(end)}`;
       failed(new RpcError(Status.UNAVAILABLE, how, { cause: end.error, maybeExecuted: false }));
     }
-    if (isLeaving || !hasServed) return gone();
+    if (lastOrder || !hasServed) return gone();
     if (servingSince !== undefined && clock.now() - servingSince >= SETTLED_MS) backOffMs = FIRST_BACK_OFF_MS;
     // The workers of one cause do not come back, and fail again, in one moment.
     const inMs = Math.round(backOffMs * (0.5 + random() / 2));
@@ -109,7 +111,7 @@ export function keepWorker(number: number, options: KeepOptions): KeptWorker {
     started,
     address: () => address,
     end(what, limitMs) {
-      isLeaving = true;
+      lastOrder = what;
       callOffStart();
       order(what, limitMs);
       if (!running) gone();

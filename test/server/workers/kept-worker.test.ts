@@ -168,6 +168,19 @@ describe('a worker that is told to end', () => {
     await ended;
   });
 
+  test('is told again when it serves: while it started it may not have listened', () => {
+    const { worker, clock, last } = kept();
+    last().serves('127.0.0.1:1');
+    last().ends();
+    clock.pass(100);
+    void worker.end('close', 1_000);
+    clock.pass(999);
+    last().serves('127.0.0.1:1');
+    assert.deepEqual(last().orders, ['close', 'close']);
+    clock.pass(1);
+    assert.equal(last().kills, 1, 'and has no more time');
+  });
+
   test('has the time of the last order', () => {
     const { worker, clock, last } = kept();
     last().serves('127.0.0.1:1');
