@@ -16,6 +16,7 @@ const plugins = {
 let behaviour: Behaviour = { workMs: 20, ...first };
 let started = 0;
 let aborted = 0;
+let poured = 0;
 
 async function work({ n }: { n: number }) {
   started++;
@@ -46,12 +47,24 @@ server.registerService(Reads, {
       if (i % 100 === 0) await sleep(1);
     }
   },
+  async *pour({ n }, { signal }) {
+    const message = { bytes: 'x'.repeat(n) };
+    for (; !signal.aborted; poured++) yield message;
+  },
+  async sum(requests) {
+    let sum = 0;
+    for await (const { n } of requests) sum += n;
+    return { n: sum };
+  },
+  async *double(requests) {
+    for await (const { n } of requests) yield { n: 2 * n };
+  },
 });
 process.on('message', (told: Told) => {
   if (told.behaviour) behaviour = told.behaviour;
   globalThis.gc?.();
-  const { heapUsed } = process.memoryUsage();
-  process.send!({ started, aborted, heapUsed, cpuMs: process.cpuUsage().user / 1_000 });
+  const { heapUsed, rss } = process.memoryUsage();
+  process.send!({ started, aborted, poured, heapUsed, rss, cpuMs: process.cpuUsage().user / 1_000 });
 });
 process.on('disconnect', () => process.exit());
 await server.serve();

@@ -30,7 +30,15 @@ export type NodeOptions = Pick<ServerOptions, 'address' | 'drainMs' | 'graceMs' 
 export type Told = { readonly behaviour?: Behaviour | undefined };
 
 /** What a server says of itself when it is asked. */
-export type Account = { started: number; aborted: number; heapUsed: number; cpuMs: number };
+export type Account = {
+  readonly started: number;
+  readonly aborted: number;
+  /** Messages of `pour` that its streams have taken. */
+  readonly poured: number;
+  readonly heapUsed: number;
+  readonly rss: number;
+  readonly cpuMs: number;
+};
 
 /** Server processes of one test. When they are disposed of, none has ended by itself with an error. */
 export interface Nodes extends AsyncDisposable {

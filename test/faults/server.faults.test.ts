@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fixed } from 'lictor/plugin/fixed';
-import { CALLS_PER_SECOND, type Calling, calling } from './calling.js';
-import type { Attempt } from './load.js';
+import { CALLS_PER_SECOND, calling } from './calling.js';
+import { at, ms, quantile, until, usedAgain } from './figures.js';
 import { type Nodes, nodesIn } from './nodes.js';
 
 // What becomes of calls when their servers are killed, hang, fail, or are slow. The list of servers stays as it is: no
@@ -13,27 +13,6 @@ const LIMIT = { timeout: 120_000 };
 
 const start = (nodes: Nodes, count: number): Promise<string[]> =>
   Promise.all(Array.from({ length: count }, () => nodes.start()));
-
-const ms = (time: number) => `${time.toFixed(0)} ms`;
-
-/** The attempts at a node since then. */
-const at = ({ attempts }: Calling, address: string, since = 0): Attempt[] =>
-  attempts.all.filter((one) => one.address === address && one.sentAt >= since);
-
-const quantile = (times: readonly number[], q: number): number =>
-  [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(q * times.length))]!;
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const end = performance.now() + 30_000; !condition(); await sleep(1))
-    if (performance.now() > end) throw new Error(`not within 30 s: ${what}`);
-}
-
-/** How long after `since` the first call that this node was sent then was answered. */
-async function usedAgain(calls: Calling, address: string, since: number): Promise<number> {
-  const answered = () => at(calls, address, since).find(({ done, error }) => done && !error);
-  await until(() => answered() !== undefined, `a call is answered by ${address}`);
-  return answered()!.sentAt - since;
-}
 
 test(
   'F26, F27: with retries no idempotent call is lost when a server is killed, nor when it is back',

@@ -1,4 +1,4 @@
-import { defineService, serverStream, unary } from 'lictor';
+import { bidi, clientStream, defineService, serverStream, unary } from 'lictor';
 
 type N = { n: number };
 
@@ -13,4 +13,8 @@ export const Reads = defineService('faults.Reads', {
   fetch: unary<N, { bytes: string }>({ idempotent: true }),
   /** Goes on until it is cancelled, or has given so many. */
   count: serverStream<N, N>(),
+  /** Gives messages of so many bytes until it is cancelled. */
+  pour: serverStream<N, { bytes: string }>(),
+  sum: clientStream<N, N>(),
+  double: bidi<N, N>(),
 });

@@ -4,6 +4,7 @@ import { listenError } from '../listen-error.js';
 import type { Listener, ListenOptions } from '../transport.js';
 import { AddressLimit } from './address-limit.js';
 import { Budget } from './budget.js';
+import { Descriptors } from './descriptors.js';
 import { handshakes } from './handshakes.js';
 import { PREFACE } from './protocol.js';
 import { ServerConnection } from './server-connection.js';
@@ -49,10 +50,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   });
   server.maxConnections = MAX_CONNECTIONS;
   const address = await bind(server, options.address);
+  const descriptors = new Descriptors(logger);
+  server.on('error', (error) => descriptors.failed(error, performance.now()));
   let closing: Promise<void> | undefined;
   const tick = () => {
     const now = performance.now();
     for (const connection of connections) connection.onTick(now);
+    descriptors.check(now);
   };
   // After a pause of the process what clients sent in time lies unread; it is read before the next check phase.
   const ticks = setInterval(() => setImmediate(tick), TICK_MS).unref();
@@ -97,8 +101,10 @@ function bind(server: Server, wanted: string): Promise<string> {
   const address = parseAddress(wanted);
   const where = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(wanted, error)));
+    const failed = (error: Error) => reject(listenError(wanted, error));
+    server.once('error', failed);
     server.listen(where, () => {
+      server.off('error', failed);
       const bound = server.address();
       const port = typeof bound === 'object' && bound ? bound.port : 0;
       resolve(address.kind === 'unix' ? wanted : formatAddress({ ...address, port }));
