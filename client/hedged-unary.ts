@@ -8,7 +8,7 @@ import { type Timed, wheel } from '../rpc/timer-wheel.js';
 import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
-import { givenUp, metadataOfAttempt, type Retries } from './retry.js';
+import { givenUp, isCommitted, metadataOfAttempt, type Retries } from './retry.js';
 import type { Routing } from './routing.js';
 import { UnaryInvocation, type UnarySettle, type UnaryToSend } from './unary.js';
 
@@ -114,7 +114,7 @@ export class HedgedUnary implements Timed, Abortable {
     const isLate =
       error?.code === Status.DEADLINE_EXCEEDED &&
       (this.#call.deadline === undefined || now < this.#call.deadline);
-    const how = { isIdempotent: true, isCommitted: header !== undefined, isLate };
+    const how = { isIdempotent: true, isCommitted: isCommitted(header, trailer), isLate };
     if (!error || !this.#retries.isWorth(error, how)) return this.#over(error, reply, header, trailer);
     const attempts = { made: this.#made, unsent: 0 };
     if (this.#retries.delayMs(error, attempts, how, now) !== undefined) {

@@ -59,7 +59,7 @@ export type Attempts = {
 /** How an attempt has failed. */
 export type Failed = {
   readonly isIdempotent: boolean;
-  /** The server had begun to answer. */
+  /** The server had begun to answer, and what it said counts. */
   readonly isCommitted: boolean;
   /** The attempt has used up its own time, and the call has some left. */
   readonly isLate: boolean;
@@ -124,6 +124,13 @@ export class Retries {
 /** No server has seen the call, and by now the selector knows that this node cannot be reached, or drains. */
 export const isUnsent = (error: RpcError): boolean =>
   !error.maybeExecuted && error.code === Status.UNAVAILABLE;
+
+/**
+ * A server has begun to answer a unary call, and has said itself that it failed. When its answer was broken off instead,
+ * the caller has seen none of it, and another attempt may give him a whole one.
+ */
+export const isCommitted = (header: Metadata | undefined, trailer: Metadata | undefined): boolean =>
+  header !== undefined && trailer !== undefined;
 
 /** A server has too much to do, and has not begun. */
 const isRefused = (error: RpcError): boolean =>

@@ -12,7 +12,15 @@ import type { Cancellable, UnaryCall } from '../transport/transport.js';
 import type { WireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
-import { type Attempts, givenUp, isUnsent, MAX_UNSENT, metadataOfAttempt, type Retries } from './retry.js';
+import {
+  type Attempts,
+  givenUp,
+  isCommitted,
+  isUnsent,
+  MAX_UNSENT,
+  metadataOfAttempt,
+  type Retries,
+} from './retry.js';
 import type { Routed, Routing } from './routing.js';
 
 export type UnaryToSend = {
@@ -165,13 +173,13 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     const now = performance.now();
     this.#sent = undefined;
     this.#node?.ended(error, this.#began, now);
-    if (error && this.#goesOn(error, header !== undefined, now)) return;
+    if (error && this.#goesOn(error, isCommitted(header, trailer), now)) return;
     const tries = error ? (this.#attempts?.made ?? 0) : 0;
     this.#end(error && tries > 1 ? givenUp(error, tries) : error, reply, header, trailer);
   }
 
   /** Whether the call that has failed is sent again. */
-  #goesOn(error: RpcError, isCommitted: boolean, now: number): boolean {
+  #goesOn(error: RpcError, committed: boolean, now: number): boolean {
     // Ended from this side.
     if (error.code === Status.CANCELLED) return false;
     this.#attempts ??= { made: 0, unsent: 0 };
@@ -186,7 +194,7 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     this.#attempts.made++;
     const isLate =
       error.code === Status.DEADLINE_EXCEEDED && this.deadline !== this.#deadline && this.#hasTime(now);
-    const how = { isIdempotent: this.#isIdempotent, isCommitted, isLate };
+    const how = { isIdempotent: this.#isIdempotent, isCommitted: committed, isLate };
     const delayMs = this.#retries?.delayMs(error, this.#attempts, how, now);
     if (delayMs === undefined || !this.#hasTime(now + delayMs)) return false;
     this.metadata = metadataOfAttempt(this.#call.metadata, this.#attempts.made);

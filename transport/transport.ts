@@ -43,7 +43,7 @@ export interface UnaryCall extends OutgoingCall {
   readonly wantsMetadata: boolean;
   /**
    * Either `error` or `reply` counts. An error says by `maybeExecuted` whether a server may have run the call; without
-   * a `header` the server had not begun to answer it.
+   * a `header` the server had not begun to answer it; with one and no `trailer` its answer was broken off.
    */
   done(
     error: RpcError | undefined,

@@ -26,7 +26,7 @@ test(
     await using line = await chaosProxy(behind, { drops: true });
     await using calls = calling({ resolver: fixed([line.address, ...others]), retry: false });
     const since = performance.now();
-    await sleep(6_000);
+    await sleep(4_000);
     const wrong = at(calls, line.address);
     const lastMs = Math.max(...wrong.map(({ sentAt }) => sentAt - since));
     const slow = calls.seen.filter((one) => one.ms > 1_000);
@@ -68,7 +68,7 @@ for (const { method, retry, what } of [
     await calls.untilPicked([line.address, ...others], 200);
     line.chaos = { drops: true };
     const since = performance.now();
-    await sleep(4_500);
+    await sleep(4_000);
     const wrong = at(calls, line.address, since);
     const lastMs = Math.max(0, ...wrong.map(({ sentAt }) => sentAt - since));
     assert.equal(calls.attempts.inFlight(line.address), 0, 'a call still waits for the black hole');
@@ -94,7 +94,7 @@ for (const { method, retry, what } of [
 }
 
 for (const { what, lossShare, mostMs } of [
-  { what: 'A line of 200 ms ± 50', lossShare: 0, mostMs: 400 },
+  { what: 'A line of 200 ms ± 50', lossShare: 0, mostMs: 600 },
   { what: 'A line of 200 ms ± 50 that loses 5 %', lossShare: 0.05, mostMs: 1_500 },
 ]) {
   test(`F34: ${what} costs no call, and no node is left out for it`, LIMIT, async (t) => {
@@ -110,13 +110,15 @@ for (const { what, lossShare, mostMs } of [
     await calls.untilPicked(all, 20);
     const connected = performance.now();
     const leftOut = new Set<string>();
-    for (const end = performance.now() + 6_000; performance.now() < end; await sleep(10))
+    for (const end = performance.now() + 3_000; performance.now() < end; await sleep(10))
       for (const { node, eligible } of calls.client.explain('faults.Faults').nodes)
         if (!eligible) leftOut.add(node.address);
     await calls.stop();
     const times = calls.seen.filter((one) => one.at >= connected).map((one) => one.ms);
     const p99 = quantile(times, 0.99);
-    t.diagnostic(`${calls.sent()} calls, ${JSON.stringify(calls.failed())} failed; p99 ${ms(p99)}`);
+    t.diagnostic(
+      `${calls.sent()} calls, ${JSON.stringify(calls.failed())} failed; p50 ${ms(quantile(times, 0.5))}, p99 ${ms(p99)}`,
+    );
     assert.deepEqual(calls.failed(), {});
     assert.deepEqual([...leftOut], []);
     assert.ok(p99 <= mostMs, ms(p99));

@@ -44,6 +44,11 @@ export class ClientUnary extends ClientStream<UnaryCall> {
       }
     }
     if (!this.call.wantsMetadata && !failure) return this.call.done(failure, reply, undefined, undefined);
-    this.call.done(failure, reply, this.#header && metadataOrEmpty(this.#header), metadataOrEmpty(trailer));
+    this.call.done(
+      failure,
+      reply,
+      this.#header && metadataOrEmpty(this.#header),
+      trailer && metadataOrEmpty(trailer),
+    );
   }
 }

@@ -195,3 +195,33 @@ describe('a call at which the server has not looked', { timeout: 20_000 }, () =>
     }
   });
 });
+
+describe('F31: a unary answer that is broken off', { timeout: 20_000 }, () => {
+  const begin = ({ id, socket, request }: Asked) => {
+    socket.write(headers(id, [':status', '200', 'content-type', 'application/grpc+json']));
+    socket.end(data(id, request.subarray(0, -1), 0));
+  };
+
+  it('is asked for again when the method is idempotent', async () => {
+    let asked = 0;
+    await using it = await serving((call, count) => {
+      asked = count;
+      if (count < 3) begin(call);
+      else answer(call);
+    });
+    assert.deepEqual(await it.api.echo({ text: 'whole' }, { idempotent: true }), { text: 'whole' });
+    assert.equal(asked, 3);
+  });
+
+  it('is not asked for again when it is not', async () => {
+    let asked = 0;
+    await using it = await serving((call, count) => {
+      asked = count;
+      begin(call);
+    });
+    const error = await failure(it.api.echo({ text: 'once' }));
+    assert.equal(error.code, Status.UNAVAILABLE);
+    assert.equal(error.maybeExecuted, true);
+    assert.equal(asked, 1);
+  });
+});
