@@ -1,7 +1,7 @@
 // A server's process for the fault tests: serves, tells its address, does as it is told, and waits for its end.
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RpcError, Server, Status } from 'lictor';
+import { type Logger, RpcError, Server, Status, stderrLogger } from 'lictor';
 import { consul } from 'lictor/plugin/consul';
 import { local } from 'lictor/plugin/local';
 import type { Behaviour, NodeOptions, Told } from './nodes.js';
@@ -17,6 +17,14 @@ let behaviour: Behaviour = { workMs: 20, ...first };
 let started = 0;
 let aborted = 0;
 let poured = 0;
+const warned: string[] = [];
+const logger: Logger = {
+  ...stderrLogger,
+  warn(message, fields) {
+    warned.push(message);
+    stderrLogger.warn(message, fields);
+  },
+};
 
 async function work({ n }: { n: number }) {
   started++;
@@ -31,7 +39,7 @@ async function work({ n }: { n: number }) {
   return { n };
 }
 
-const server = new Server({ drainMs: 0, handleSignals: true, ...options, plugins });
+const server = new Server({ drainMs: 0, handleSignals: true, logger, ...options, plugins });
 server.registerService(Faults, {
   work: (message, { signal }) => {
     signal.addEventListener('abort', () => aborted++);
@@ -64,7 +72,8 @@ process.on('message', (told: Told) => {
   if (told.behaviour) behaviour = told.behaviour;
   globalThis.gc?.();
   const { heapUsed, rss } = process.memoryUsage();
-  process.send!({ started, aborted, poured, heapUsed, rss, cpuMs: process.cpuUsage().user / 1_000 });
+  const cpuMs = process.cpuUsage().user / 1_000;
+  process.send!({ started, aborted, poured, heapUsed, rss, cpuMs, warned });
 });
 process.on('disconnect', () => process.exit());
 await server.serve();

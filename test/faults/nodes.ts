@@ -38,6 +38,7 @@ export type Account = {
   readonly heapUsed: number;
   readonly rss: number;
   readonly cpuMs: number;
+  readonly warned: readonly string[];
 };
 
 /** Server processes of one test. When they are disposed of, none has ended by itself with an error. */
