@@ -94,9 +94,12 @@ export function nodesIn(
       return taken;
     },
     async tell(address, behaviour) {
-      const { child } = of(address);
+      const { child, exited } = of(address);
       child.send({ behaviour } satisfies Told);
-      const [account] = (await once(child, 'message')) as [Account];
+      const gone = exited.then((how) => {
+        throw new Error(`the server at ${address} ended with ${how} when it was asked`);
+      });
+      const [account] = (await Promise.race([once(child, 'message'), gone])) as [Account];
       return account;
     },
     signal: (address, signal) => void of(address).child.kill(signal),

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, RpcError, silentLogger } from 'lictor';
+import { chaosProxy } from './chaos-proxy.js';
+import { heapMiB } from './heap.js';
+import { nodesIn } from './nodes.js';
+import { resources } from './resources.js';
+import { Faults } from './service.js';
+
+const CALLS = 10_000;
+/** A connection takes 1,000 calls. */
+const CLIENTS = 10;
+const MEBIBYTE = 2 ** 20;
+
+test('F46: 10,000 calls that are cancelled at once are aborted at the server, unanswered, and leave nothing', {
+  timeout: 120_000,
+}, async (t) => {
+  await using nodes = nodesIn('none', '', { behaviour: { hangs: true } });
+  const behind = await nodes.start();
+  const before = resources();
+  await using line = await chaosProxy(behind);
+  const clients = Array.from(
+    { length: CLIENTS },
+    () => new Client({ target: line.address, logger: silentLogger, retry: false, timeoutMs: 60_000 }),
+  );
+  const rounds: string[] = [];
+  const held: { server: number; client: number }[] = [];
+  for (let round = 1; round <= 3; round++) {
+    const { started: startedBefore, aborted: abortedBefore } = await nodes.tell(behind, { hangs: true });
+    const stop = new AbortController();
+    const calls = Array.from({ length: CALLS }, (_, n) =>
+      clients[n % CLIENTS]!.service(Faults)
+        .work({ n }, { signal: stop.signal })
+        .then(() => 'answered', RpcError.from),
+    );
+    while ((await nodes.tell(behind)).started < startedBefore + CALLS) await sleep(50);
+    // Those who give up calls that they have only just made are taken for attackers, and that is not what this is about.
+    await sleep(1_100);
+    const bytesBefore = line.replyBytes;
+    const at = performance.now();
+    stop.abort();
+    const outcomes = await Promise.all(calls);
+    const clientMs = performance.now() - at;
+    for (const outcome of outcomes) assert.equal((outcome as RpcError).status, 'CANCELLED', String(outcome));
+    while ((await nodes.tell(behind)).aborted < abortedBefore + CALLS) await sleep(10);
+    const serverMs = performance.now() - at;
+    await sleep(300);
+    const replyBytes = line.replyBytes - bytesBefore;
+    // Of what is no reply: acknowledged pings, room for more requests.
+    assert.ok(replyBytes < CLIENTS * 200, `${replyBytes} bytes were sent for calls that were cancelled`);
+    const { aborted } = await nodes.tell(behind, { workMs: 0 });
+    assert.equal(aborted, abortedBefore + CALLS);
+    // The server takes 10,000 calls at a time: their places are free again.
+    await Promise.all(
+      Array.from({ length: CALLS }, (_, n) => clients[n % CLIENTS]!.service(Faults).work({ n })),
+    );
+    held.push({ server: (await nodes.tell(behind)).heapUsed / MEBIBYTE, client: heapMiB() });
+    rounds.push(`${clientMs.toFixed(0)} ms, ${serverMs.toFixed(0)} ms, ${replyBytes} bytes`);
+  }
+  await Promise.all(clients.map((client) => client.close()));
+  await resources.are(before);
+  const figures = (side: 'server' | 'client') => held.map((one) => one[side].toFixed(1)).join(', ');
+  t.diagnostic(
+    `cancelled at the client after, aborted at the server after, sent by it: ${rounds.join('; ')}; heap in MiB: server ${figures('server')}, client ${figures('client')}`,
+  );
+  for (const side of ['server', 'client'] as const)
+    assert.ok(held.at(-1)![side] - held[0]![side] < 5, `heap of the ${side}: ${figures(side)} MiB`);
+});
