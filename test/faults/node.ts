@@ -1,7 +1,8 @@
 // A server's process for the fault tests: serves, tells its address, does as it is told, and waits for its end.
+import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Logger, RpcError, Server, Status, stderrLogger } from 'lictor';
+import { type CallContext, type Logger, RpcError, Server, Status, stderrLogger } from 'lictor';
 import { consul } from 'lictor/plugin/consul';
 import { local } from 'lictor/plugin/local';
 import type { Behaviour, NodeOptions, Told } from './nodes.js';
@@ -26,13 +27,14 @@ const logger: Logger = {
   },
 };
 
-async function work({ n }: { n: number }) {
+async function work({ n }: { n: number }, { signal }: CallContext) {
   started++;
   // Before the call is answered, so that a kill loses none that has run.
   if (journal !== undefined) appendFileSync(journal, `${n}\n`);
-  const { workMs = 0, blockMs = 0, fails, hangs, ignoresCancel } = behaviour;
+  const { workMs = 0, blockMs = 0, fails, hangs, waits, ignoresCancel } = behaviour;
   for (const end = performance.now() + blockMs; performance.now() < end; );
   if (hangs) await new Promise(() => {});
+  if (waits) await once(signal, 'abort');
   if (workMs > 0) await sleep(workMs);
   if (fails) throw new RpcError(Status.UNAVAILABLE, 'told to fail');
   if (ignoresCancel) await sleep(1_000);
@@ -41,9 +43,9 @@ async function work({ n }: { n: number }) {
 
 const server = new Server({ drainMs: 0, handleSignals: true, logger, ...options, plugins });
 server.registerService(Faults, {
-  work: (message, { signal }) => {
-    signal.addEventListener('abort', () => aborted++);
-    return work(message);
+  work: (message, context) => {
+    context.signal.addEventListener('abort', () => aborted++);
+    return work(message, context);
   },
 });
 server.registerService(Reads, {

@@ -14,6 +14,8 @@ export type Behaviour = {
   readonly fails?: boolean;
   /** Never answers. */
   readonly hangs?: boolean;
+  /** Ends only when it is cancelled. */
+  readonly waits?: boolean;
   /** Takes another second, whatever its signal says. */
   readonly ignoresCancel?: boolean;
 };
