@@ -57,8 +57,8 @@ export class ClientConnection extends Http2Connection {
   readonly #keepalive: Keepalive;
   readonly #pace: PingPace;
   readonly #ackTimer: NodeJS.Timeout;
-  readonly #blocks = new Map<WireMethod, Map<string, PreparedBlock>>();
-  readonly #bases = new Map<WireMethod, PreparedBlock>(); // Without a time-out.
+  readonly #blocks = new WeakMap<WireMethod, Map<string, PreparedBlock>>();
+  readonly #bases = new WeakMap<WireMethod, PreparedBlock>(); // Without a time-out.
   #nextId: number;
   #isReady = false;
   #isLeaving = false;

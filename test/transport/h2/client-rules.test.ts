@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RpcError, Status } from 'lictor';
 import { ErrorCode } from '../../../transport/h2/protocol.js';
+import type { WireMethod } from '../../../transport/wire-method.js';
 import { collect } from '../../contract/transport.js';
-import { clientSide } from './client-side.js';
+import { collectGarbage } from '../../faults/heap.js';
+import { clientSide, rawEcho } from './client-side.js';
 import { turn } from './fake-socket.js';
 import { data, frame, goAway, headers, message, ping, reset, settings, windowUpdate } from './frames.js';
 
@@ -280,6 +282,29 @@ describe('calls and the limits of the server', () => {
     assert.equal(peer.socket.isReferenced, true);
     await peer.receive(reply(1));
     assert.equal(peer.socket.isReferenced, false);
+    peer.socket.destroy();
+  });
+
+  it('F58: of methods that nobody has any more nothing is kept, however long the connection lasts', async () => {
+    const peer = clientSide();
+    await peer.receive(SETTINGS);
+    const called: WeakRef<WireMethod>[] = [];
+    // As many time-outs as have a block of their own, and one more.
+    const call = (nth: number) => {
+      const wire = { ...rawEcho };
+      called.push(new WeakRef(wire));
+      for (let i = 0; i < 6; i++)
+        peer.call({ wire, deadline: performance.now() + (nth * 6 + i) * 10_000_000 });
+    };
+    for (let nth = 1; nth <= 5; nth++) call(nth);
+    for (let id = 1; id < 60; id += 2) await peer.receive(reply(id));
+    assert.equal(peer.connection.openStreams, 0);
+    await turn();
+    collectGarbage();
+    assert.deepEqual(
+      called.filter((wire) => wire.deref() !== undefined),
+      [],
+    );
     peer.socket.destroy();
   });
 });

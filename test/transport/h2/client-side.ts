@@ -7,7 +7,7 @@ import { FakeSocket, turn } from './fake-socket.js';
 import type { Frame } from './frames.js';
 
 const codec = { encode: (message: unknown) => message as Buffer, decode: (bytes: Uint8Array) => bytes };
-const wire = {
+export const rawEcho = {
   method: { path: '/t/Echo' },
   contentType: 'application/grpc+raw',
   request: codec,
@@ -23,7 +23,10 @@ export type ClientSide = {
   sent(type?: number): Frame[];
   receive(...chunks: Uint8Array[]): Promise<void>;
   /** Starts a unary call; its outcomes, of which there should be one in the end, are in the list. */
-  call(options?: { deadline?: number; request?: Buffer }): { outcomes: Outcome[]; call: Cancellable };
+  call(options?: { deadline?: number; request?: Buffer; wire?: WireMethod }): {
+    outcomes: Outcome[];
+    call: Cancellable;
+  };
   stream(requests: AsyncIterable<unknown>): ReturnType<ClientConnection['stream']>;
 };
 
@@ -53,7 +56,11 @@ export function clientSide(
     on,
     options.firstId,
   );
-  const outgoing = (deadline?: number): OutgoingCall => ({ wire, metadata: undefined, deadline });
+  const outgoing = (wire: WireMethod, deadline?: number): OutgoingCall => ({
+    wire,
+    metadata: undefined,
+    deadline,
+  });
   return {
     socket,
     connection,
@@ -63,16 +70,16 @@ export function clientSide(
       socket.receive(...chunks);
       await turn();
     },
-    call({ deadline, request = Buffer.from('hi') } = {}) {
+    call({ deadline, request = Buffer.from('hi'), wire = rawEcho } = {}) {
       const outcomes: Outcome[] = [];
       const call: UnaryCall = {
-        ...outgoing(deadline),
+        ...outgoing(wire, deadline),
         request,
         wantsMetadata: false,
         done: (error, reply) => outcomes.push({ error, reply: reply as Buffer | undefined }),
       };
       return { outcomes, call: connection.unary(call, request) };
     },
-    stream: (requests) => connection.stream({ ...outgoing(), ended() {} }, requests),
+    stream: (requests) => connection.stream({ ...outgoing(rawEcho), ended() {} }, requests),
   };
 }
