@@ -73,9 +73,9 @@ server.registerService(Reads, {
 process.on('message', (told: Told) => {
   if (told.behaviour) behaviour = told.behaviour;
   globalThis.gc?.();
-  const { heapUsed, rss } = process.memoryUsage();
+  const { heapUsed, external, rss } = process.memoryUsage();
   const cpuMs = process.cpuUsage().user / 1_000;
-  process.send!({ started, aborted, poured, heapUsed, rss, cpuMs, warned });
+  process.send!({ started, aborted, poured, heapUsed, external, rss, cpuMs, warned });
 });
 process.on('disconnect', () => process.exit());
 await server.serve();

@@ -38,6 +38,8 @@ export type Account = {
   /** Messages of `pour` that its streams have taken. */
   readonly poured: number;
   readonly heapUsed: number;
+  /** Buffers. */
+  readonly external: number;
   readonly rss: number;
   readonly cpuMs: number;
   readonly warned: readonly string[];

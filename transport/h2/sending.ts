@@ -5,7 +5,7 @@ import type { Sender } from './owner.js';
 import { DEFAULT_WINDOW } from './protocol.js';
 
 /** Above this the socket has enough to do, and DATA waits for it to drain. */
-const SOCKET_HIGH_WATER_BYTES = 1_048_576;
+const SOCKET_HIGH_WATER_BYTES = 262_144;
 
 /**
  * Whose DATA goes out next (RFC 9113, 5.2). Streams with something queued take turns, a frame each, so that a large
