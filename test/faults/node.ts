@@ -6,7 +6,7 @@ import { type CallContext, type Logger, RpcError, Server, Status, stderrLogger }
 import { consul } from 'lictor/plugin/consul';
 import { local } from 'lictor/plugin/local';
 import type { Behaviour, NodeOptions, Told } from './nodes.js';
-import { Faults, Reads } from './service.js';
+import { Bytes, Faults, LARGE, Reads, raw } from './service.js';
 
 const { registry, behaviour: first, journal, ...options } = JSON.parse(process.argv[2]!) as NodeOptions;
 const plugins = {
@@ -70,6 +70,12 @@ server.registerService(Reads, {
     for await (const { n } of requests) yield { n: 2 * n };
   },
 });
+const large = Buffer.alloc(LARGE);
+server.registerService(
+  Bytes,
+  { give: (request) => (request[0] === 1 ? large : request) },
+  { serializations: [raw] },
+);
 process.on('message', (told: Told) => {
   if (told.behaviour) behaviour = told.behaviour;
   globalThis.gc?.();

@@ -15,6 +15,8 @@ const LIMIT = { timeout: 120_000 };
 const READERS = 100;
 const MESSAGE_BYTES = 65_536;
 const MOST_MIB = 64;
+/** A socket of each is given 256 KiB, and one message waits. */
+const MOST_BUFFERS_MIB = 48;
 const MEBIBYTE = 2 ** 20;
 /** 6.9.1 */
 const MAX_WINDOW = 2 ** 31 - 1;
@@ -38,6 +40,11 @@ async function deafReader(address: string, path: string, n: number): Promise<Soc
     ]),
   );
   return socket;
+}
+
+async function readSome(client: Client, messages: number): Promise<void> {
+  let read = 0;
+  for await (const _ of client.service(Reads).pour({ n: MESSAGE_BYTES })) if (++read === messages) return;
 }
 
 /** Waits until streams give no more, and tells how much the server has grown meanwhile. */
@@ -86,13 +93,17 @@ for (const { what, open } of [
       const address = await nodes.start();
       const before = resources();
       await using healthy = new Client({ target: address, logger: silentLogger });
-      // What a process keeps of its garbage when it has sent as much to one that reads is none of theirs.
-      let read = 0;
-      for await (const _ of healthy.service(Reads).pour({ n: MESSAGE_BYTES })) if (++read === 7_000) break;
+      // What a process keeps of its garbage when it has sent as much to some that read is none of theirs.
+      await Promise.all(Array.from({ length: READERS }, () => readSome(healthy, 70)));
+      await sleep(1_000);
       const atFirst = await nodes.tell(address);
       const close = await open(address);
       const { poured, highest, rss, external } = await settled(nodes, address);
-      const grown = (highest - atFirst.rss) / MEBIBYTE;
+      const [grown, peak, buffers] = [
+        rss - atFirst.rss,
+        highest - atFirst.rss,
+        external - atFirst.external,
+      ].map((bytes) => bytes / MEBIBYTE) as [number, number, number];
       const at = performance.now();
       for (let i = 0; i < 200; i++) await healthy.service(Reads).fetch({ n: 100 });
       const callMs = (performance.now() - at) / 200;
@@ -103,9 +114,10 @@ for (const { what, open } of [
       await healthy.close();
       await resources.are(before);
       t.diagnostic(
-        `${poured} messages of ${MESSAGE_BYTES} bytes were given and no more; the server grew by ${grown.toFixed(1)} MiB (now ${((rss - atFirst.rss) / MEBIBYTE).toFixed(1)}, buffers ${((external - atFirst.external) / MEBIBYTE).toFixed(1)}), and has ${((heapUsed - atFirst.heapUsed) / MEBIBYTE).toFixed(1)} MiB of heap more when they are gone; another client's call took ${callMs.toFixed(2)} ms`,
+        `${poured} messages of ${MESSAGE_BYTES} bytes were given and no more; the server grew by ${grown.toFixed(1)} MiB (at most ${peak.toFixed(1)}), ${buffers.toFixed(1)} of it in buffers, and has ${((heapUsed - atFirst.heapUsed) / MEBIBYTE).toFixed(1)} MiB of heap more when they are gone; another client's call took ${callMs.toFixed(2)} ms`,
       );
       assert.ok(grown < MOST_MIB, `${grown} MiB`);
+      assert.ok(buffers < MOST_BUFFERS_MIB, `${buffers} MiB of buffers`);
       assert.ok(heapUsed - atFirst.heapUsed < 5 * MEBIBYTE);
     },
   );

@@ -1,4 +1,12 @@
-import { bidi, clientStream, defineService, serverStream, unary } from 'lictor';
+import {
+  bidi,
+  clientStream,
+  defineService,
+  type MessageCodec,
+  type Serialization,
+  serverStream,
+  unary,
+} from 'lictor';
 
 type N = { n: number };
 
@@ -18,3 +26,12 @@ export const Reads = defineService('faults.Reads', {
   sum: clientStream<N, N>(),
   double: bidi<N, N>(),
 });
+
+const asItIs: MessageCodec = { encode: (message) => message as Uint8Array, decode: (bytes) => bytes };
+
+/** Bytes that cost nothing to write and to read. */
+export const raw: Serialization = { name: 'raw', subtype: 'raw', codecFor: () => asItIs };
+
+/** In `raw`: a reply as long as `LARGE` for a request that begins with 1, else the request. */
+export const Bytes = defineService('faults.Bytes', { give: unary<Uint8Array, Uint8Array>() });
+export const LARGE = 4 * 2 ** 20;
