@@ -19,9 +19,9 @@ for (const { id, by, what } of [
   { id: 'F31', by: 'reset', what: 'a reset' },
   { id: 'F32', by: 'half-close', what: 'a half-close' },
 ] as const) {
-  for (const { when, isWarm } of [
-    { when: 'of an answer', isWarm: true },
-    { when: 'of a connection', isWarm: false },
+  for (const { when, isWarm, step } of [
+    { when: 'of an answer', isWarm: true, step: 1 },
+    { when: 'of a connection', isWarm: false, step: 5 },
   ]) {
     test(
       `${id}: ${what} after 1 to ${MOST_BYTES} bytes ${when} fails the calls there and no other, and gives no part of a reply`,
@@ -33,7 +33,7 @@ for (const { id, by, what } of [
         await using line = await chaosProxy(behind);
         await using other = new Client({ target: direct, logger: silentLogger });
         const count = { failed: 0, whole: 0, elsewhere: 0 };
-        for (let afterBytes = 1; afterBytes <= MOST_BYTES; afterBytes++) {
+        for (let afterBytes = 1; afterBytes <= MOST_BYTES; afterBytes += step) {
           line.chaos = {};
           await using client = new Client({ target: line.address, retry: false, timeoutMs: 3_000 });
           const reads = client.service(Reads);
@@ -65,7 +65,7 @@ for (const { id, by, what } of [
         t.diagnostic(
           `${line.cuts} connections were cut: ${count.failed} calls failed with UNAVAILABLE, ${count.whole} had their reply before; 0 of ${count.elsewhere} elsewhere failed`,
         );
-        assert.ok(count.failed >= MOST_BYTES);
+        assert.ok(count.failed >= MOST_BYTES / step);
         if (isWarm) assert.ok(count.whole > 0);
       },
     );
