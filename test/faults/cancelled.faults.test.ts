@@ -24,6 +24,9 @@ test('F46: 10,000 calls that are cancelled at once are aborted at the server, un
     { length: CLIENTS },
     () => new Client({ target: line.address, logger: silentLogger, retry: false, timeoutMs: 60_000 }),
   );
+  const apis = clients.map((client) => client.service(Faults));
+  await nodes.tell(behind, { workMs: 0 });
+  await Promise.all(apis.map((api) => api.work({ n: 0 })));
   const rounds: string[] = [];
   const held: { server: number; client: number }[] = [];
   for (let round = 1; round <= 3; round++) {
