@@ -79,7 +79,7 @@ for (const { side, what } of [
             logger: silentLogger,
           });
           const reads = readsOf(client);
-          await reads.fetch({ n: TEXT });
+          await reads.fetch({ n: TEXT }, { timeoutMs: 20_000 });
           line.chaos = { flips: only(side, bit >> 3, 1 << (bit & 7)) };
           const at = performance.now();
           try {
