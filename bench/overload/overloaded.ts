@@ -27,7 +27,10 @@ export type Overloaded = {
   readonly refusedP99Ms: number;
   /** Calls that failed in another way, which took their time for nothing. */
   readonly failed: number;
-  /** After the load was half of what the server can do again: when the last call ended that failed or took long. */
+  /**
+   * After the load was half of what the server can do again: the end of the last half second of which more than a
+   * twentieth of the calls failed, or took more than twice as long as usual.
+   */
   readonly recoveredMs: number;
 };
 
@@ -63,7 +66,7 @@ export async function overloaded({ kind, overload, seconds, times }: Overloading
     const usualP99Ms = quantile(durations(before.filter(isAnswered)), 0.99);
     const answered = during.filter(isAnswered);
     const refused = during.filter(isRefused);
-    const notYet = after.filter((one) => !isAnswered(one) || took(one) > 2 * usualP99Ms + 10);
+    const isBad = (one: Call) => !isAnswered(one) || took(one) > 2 * usualP99Ms + 10;
     return {
       capacity,
       goodput: answered.length / seconds,
@@ -73,7 +76,7 @@ export async function overloaded({ kind, overload, seconds, times }: Overloading
       refusedP50Ms: quantile(durations(refused), 0.5),
       refusedP99Ms: quantile(durations(refused), 0.99),
       failed: during.length - answered.length - refused.length,
-      recoveredMs: Math.max(0, ...notYet.map(({ endedAt }) => endedAt - dropped)),
+      recoveredMs: lastBadSlice(after, dropped, isBad),
     };
   } finally {
     await client.close();
@@ -85,6 +88,16 @@ const isAnswered = ({ error }: Call) => error === undefined;
 const isRefused = ({ error }: Call) => error?.code === Status.RESOURCE_EXHAUSTED && !error.maybeExecuted;
 const took = ({ sentAt, endedAt }: Call) => endedAt - sentAt;
 const durations = (calls: readonly Call[]) => calls.map(took);
+
+const SLICE_MS = 500;
+
+function lastBadSlice(calls: readonly Call[], since: number, isBad: (call: Call) => boolean): number {
+  for (let end = AFTER_MS; end > 0; end -= SLICE_MS) {
+    const slice = calls.filter(({ sentAt }) => sentAt - since < end && sentAt - since >= end - SLICE_MS);
+    if (slice.filter(isBad).length > slice.length / 20) return end;
+  }
+  return 0;
+}
 
 /** @returns calls a second */
 async function closedLoop(call: () => Promise<Call>, ms: number): Promise<number> {

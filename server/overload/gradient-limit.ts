@@ -2,8 +2,10 @@
 const TOLERANCE = 1.5;
 /** Fewer calls than this say nothing. */
 const LEAST_SAMPLES = 10;
-/** Of what ran, this stays when the event loop is late, whatever the calls took. */
+/** Of what ran, so much stays at most when the event loop is late, whatever the calls took, */
 const LATE = 0.8;
+/** and so much at least, for whatever reason. */
+const LEAST = 0.5;
 
 /** What a tenth of a second was like. */
 export type Window = {
@@ -11,7 +13,8 @@ export type Window = {
   readonly peak: number;
   /** Whether times that are longer than usual are this server's doing. */
   readonly counts: boolean;
-  readonly isLate: boolean;
+  /** By how many times what it may the event loop is late; above 1 it has too much to do. */
+  readonly lateness: number;
 };
 
 /**
@@ -53,13 +56,17 @@ export class GradientLimit {
     this.#samples++;
   }
 
-  end({ peak, counts, isLate }: Window): void {
+  end({ peak, counts, lateness }: Window): void {
     const ratio = this.#samples >= LEAST_SAMPLES ? this.#ratios / this.#samples : 1;
     const isSlow = counts && ratio > TOLERANCE;
+    const isLate = lateness > 1;
     this.#isCongested = isSlow || isLate;
     if (this.#samples >= LEAST_SAMPLES || !counts) this.#ratios = this.#samples = 0;
     if (this.#isCongested) {
-      const gradient = Math.min(isSlow ? Math.max(0.5, TOLERANCE / ratio) : 1, isLate ? LATE : 1);
+      const gradient = Math.max(
+        LEAST,
+        Math.min(isSlow ? TOLERANCE / ratio : 1, isLate ? Math.min(LATE, 1 / lateness) : 1),
+      );
       const ran = Math.min(this.#value, peak);
       this.#value = Math.max(this.#min, Math.min(this.#value, ran * gradient + Math.sqrt(ran)));
     } else {

@@ -1,11 +1,13 @@
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 
 const TICK_MS = 20;
-const TICKS_PER_WINDOW = 5;
+const WINDOW_MS = 100;
+/** However late they are: what one of them shows may be a single pause, as for a collection of garbage. */
+const LEAST_TICKS = 2;
 
-/** What the event loop was like in a tenth of a second. */
+/** What the event loop was like in a tenth of a second, or in what two late ticks took. */
 export type LoopWindow = {
-  /** The least that a timer was late by, in milliseconds: a single pause, as for a collection of garbage, does not count. */
+  /** The least that a timer was late by, in milliseconds: a single pause does not count. */
   readonly delayMs: number;
   /** From 0, idle, to 1. */
   readonly utilization: number;
@@ -18,12 +20,13 @@ export class LoopWatch {
   #timer: NodeJS.Timeout | undefined;
   #due = 0;
   #ticks = 0;
+  #began = 0;
   #leastMs = Number.POSITIVE_INFINITY;
   #used: EventLoopUtilization | undefined;
 
   /**
    * @param onTick every 20 ms
-   * @param onWindow every 100 ms; false when there is nothing to watch over any more
+   * @param onWindow at the end of each window; false when there is nothing to watch over any more
    */
   constructor(onTick: (now: number) => void, onWindow: (window: LoopWindow) => boolean) {
     this.#onTick = onTick;
@@ -41,6 +44,7 @@ export class LoopWatch {
   }
 
   #begin(): void {
+    this.#began = performance.now();
     this.#ticks = 0;
     this.#leastMs = Number.POSITIVE_INFINITY;
   }
@@ -55,7 +59,9 @@ export class LoopWatch {
     const now = performance.now();
     this.#leastMs = Math.min(this.#leastMs, Math.max(0, now - this.#due));
     this.#onTick(now);
-    if (++this.#ticks < TICKS_PER_WINDOW || this.#endWindow()) this.#arm();
+    // A timer may go off a little early.
+    const isOver = ++this.#ticks >= LEAST_TICKS && now - this.#began > WINDOW_MS - TICK_MS / 2;
+    if (!isOver || this.#endWindow()) this.#arm();
     else this.#timer = undefined;
   };
 

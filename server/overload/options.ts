@@ -33,9 +33,9 @@ const ADAPT = ['busy', 'always', 'never'] as const;
 export function overloadSettings(options: OverloadOptions): OverloadSettings {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`overload: settings, or false, got ${JSON.stringify(options)}`);
-  for (const name of ['burstMs', 'standingMs', 'maxQueuedBytes', 'maxLoopDelayMs'] as const)
+  for (const name of ['burstMs', 'standingMs', 'maxQueuedBytes'] as const)
     checkLimit(`overload.${name}`, options[name], 0);
-  for (const name of ['maxQueued', 'minConcurrentCalls'] as const)
+  for (const name of ['maxQueued', 'minConcurrentCalls', 'maxLoopDelayMs'] as const)
     checkLimit(`overload.${name}`, options[name], 1);
   const { adapt = 'busy' } = options;
   if (!ADAPT.includes(adapt))

@@ -184,7 +184,7 @@ export class Overload {
     this.#limit.end({
       peak: this.#peak,
       counts: adapt === 'always' || (adapt === 'busy' && utilization >= BUSY),
-      isLate: adapt !== 'never' && delayMs > maxLoopDelayMs,
+      lateness: adapt === 'never' ? 0 : delayMs / maxLoopDelayMs,
     });
     const wasUsed = this.#peak > 0 || this.#queue.size > 0;
     this.#peak = this.#running;

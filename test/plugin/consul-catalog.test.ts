@@ -55,8 +55,8 @@ test('options of one mode do not compile in the other, and are refused where not
   refused(() => consul({ check: { kind: 'ttl' } }), /check: only with mode "catalog"/);
   const mistyped: object = { adress: '127.0.0.1:8500' };
   refused(() => consul(mistyped), /mode "kv": only mode, address, .*startUnregistered, got "adress"/);
-  // @ts-expect-error
-  refused(() => consul({ mode: 'catalog', prefix: 'a/' }), /mode "catalog": only mode, address, .*got "prefix"/);
+  const inCatalog: object = { mode: 'catalog', prefix: 'a/' };
+  refused(() => consul(inCatalog), /mode "catalog": only mode, address, .*got "prefix"/);
   // @ts-expect-error
   refused(() => consul({ mode: 'Catalog' }), /mode: "kv" or "catalog", got "Catalog"/);
   // Undefined is as good as left out.

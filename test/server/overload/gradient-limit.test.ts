@@ -5,7 +5,7 @@ import { GradientLimit } from '../../../server/overload/gradient-limit.js';
 const samples = (limit: GradientLimit, tookMs: number, count = 20) => {
   for (let i = 0; i < count; i++) limit.sample(tookMs, 10);
 };
-const counted = { counts: true, isLate: false };
+const counted = { counts: true, lateness: 0 };
 
 test('nothing is limited while calls take what they usually take', () => {
   const limit = new GradientLimit(20, 10_000);
@@ -42,9 +42,18 @@ test('it never falls below what may always run, and comes back within seconds', 
 
 test('an event loop that is late brings it down whatever the calls took', () => {
   const limit = new GradientLimit(20, 10_000);
-  limit.end({ peak: 100, counts: false, isLate: true });
-  assert.equal(limit.value, 90);
-  assert.ok(limit.isCongested);
+  limit.end({ peak: 100, counts: false, lateness: 1 });
+  assert.equal(limit.value, 10_000);
+  for (const [lateness, value] of [
+    [1.1, 90],
+    [1.6, 72.5],
+    [10, 60],
+  ] as const) {
+    const late = new GradientLimit(20, 10_000);
+    late.end({ peak: 100, counts: false, lateness });
+    assert.equal(late.value, value);
+    assert.ok(late.isCongested);
+  }
 });
 
 test('a few calls say nothing, nor do times that do not count', () => {
@@ -57,6 +66,6 @@ test('a few calls say nothing, nor do times that do not count', () => {
   assert.ok(limit.value < 100, 'those of two windows are enough');
   const other = new GradientLimit(20, 10_000);
   samples(other, 1_000);
-  other.end({ peak: 100, counts: false, isLate: false });
+  other.end({ peak: 100, counts: false, lateness: 0 });
   assert.equal(other.value, 10_000);
 });

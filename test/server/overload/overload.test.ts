@@ -314,6 +314,6 @@ test('settings that cannot be are refused by name, with what was given', () => {
     /overload\.adapt: one of busy, always, never, got "sometimes"/,
   );
   assert.throws(() => overloadSettings(true as never), /overload: settings, or false, got true/);
-  for (const name of ['minConcurrentCalls', 'maxQueued'] as const)
+  for (const name of ['minConcurrentCalls', 'maxQueued', 'maxLoopDelayMs'] as const)
     assert.throws(() => overloadSettings({ [name]: 0 }), RangeError);
 });
