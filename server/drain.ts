@@ -1,12 +1,14 @@
 import type { Registration } from '../plugin/plugin.js';
 import type { Logger } from '../rpc/log.js';
 import type { Listener } from '../transport/transport.js';
+import type { Gate } from './gate.js';
 import type { Health } from './health.js';
 
 export type DrainOptions = {
   readonly health: Health;
   readonly registrations: readonly Registration[];
   readonly listener: Listener;
+  readonly gate: Gate;
   readonly drainMs: number;
   readonly graceMs: number;
   /** Resolves when there is no more time. */
@@ -19,7 +21,7 @@ const DEREGISTER_MS = 10_000;
 
 /** The order in which a server leaves: every client hears of it before a call of its could be refused. */
 export async function drain(options: DrainOptions): Promise<void> {
-  const { health, listener, drainMs, graceMs, hurry } = options;
+  const { health, listener, gate, drainMs, graceMs, hurry } = options;
   health.notServing();
   let isListed = true;
   const deregistered = deregister(options).then(() => {
@@ -30,7 +32,11 @@ export async function drain(options: DrainOptions): Promise<void> {
   await pause(drainMs, hurry);
   health.end();
   const closed = listener.close(graceMs);
-  await Promise.race([closed, hurry.then(() => listener.close(0))]);
+  const cutOff = () => {
+    gate.overload?.turnAway();
+    return listener.close(0);
+  };
+  await Promise.race([closed, hurry.then(cutOff)]);
 }
 
 async function deregister({ registrations, logger }: DrainOptions): Promise<void> {

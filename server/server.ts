@@ -359,6 +359,7 @@ export class Server implements AsyncDisposable {
       health: this.#health,
       registrations: this.#registrations,
       listener: this.#listener,
+      gate: this.#gate,
       drainMs: Math.min(times.drainMs, MAX_TIMER_MS),
       graceMs: Math.min(times.graceMs, MAX_TIMER_MS),
       hurry: this.#hurried,

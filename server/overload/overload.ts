@@ -121,6 +121,13 @@ export class Overload {
     this.#wake();
   }
 
+  /** The server closes: what waits goes elsewhere. */
+  turnAway(): void {
+    for (let call = this.#queue.shift(); call; call = this.#queue.shift())
+      call.refuse(refusal('the server was closed before the call had its turn', Status.UNAVAILABLE));
+    this.#mayBeEmpty();
+  }
+
   /** A call has ended while it waited. */
   gone(call: QueuedCall): void {
     this.#queue.leave(call);
@@ -229,8 +236,8 @@ export class Overload {
 }
 
 /** An error that says by its trailer that the call has not run: clients may send it again, whatever it does. */
-export const refusal = (text: string): RpcError =>
-  new RpcError(Status.RESOURCE_EXHAUSTED, text, {
+export const refusal = (text: string, code: Status = Status.RESOURCE_EXHAUSTED): RpcError =>
+  new RpcError(code, text, {
     metadata: { [NOT_EXECUTED]: '1' },
     maybeExecuted: false,
   });

@@ -72,6 +72,26 @@ for (const transport of ['memory', 'h2', 'grpc-js'] as const) {
       assert.ok((await calls).some(({ status }) => status === 'rejected'));
     });
 
+    test('tells those that still wait that they have not run, when it is closed at once', LIMIT, async () => {
+      let ran = 0;
+      const closing = {
+        ...implementation,
+        block(message: N) {
+          if (++ran === 1) void it.server.closeNow();
+          return block(message);
+        },
+      };
+      await using it = await pair(Busy, closing, { transport, client: { retry: { attempts: 1 } } });
+      const ends = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => it.api.block({ n })));
+      const refused = ends.filter(
+        (end) => end.status === 'rejected' && (end.reason as RpcError).code === Status.UNAVAILABLE,
+      );
+      const unsent = refused.filter(
+        (end) => end.status === 'rejected' && !(end.reason as RpcError).maybeExecuted,
+      );
+      assert.ok(unsent.length >= 20 - ran, `${unsent.length} of ${refused.length}, ${ran} ran`);
+    });
+
     test('runs everything with `overload: false`', LIMIT, async () => {
       await using it = await pair(Busy, implementation, { transport, server: { overload: false } });
       await Promise.all(Array.from({ length: 100 }, (_, n) => it.api.block({ n })));
