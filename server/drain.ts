@@ -31,12 +31,12 @@ export async function drain(options: DrainOptions): Promise<void> {
   if (isListed) options.logger.warn('the registry still lists this server, which closes all the same');
   await pause(drainMs, hurry);
   health.end();
-  const closed = listener.close(graceMs);
   const cutOff = () => {
     gate.overload?.turnAway();
     return listener.close(0);
   };
-  await Promise.race([closed, hurry.then(cutOff)]);
+  if (graceMs === 0) return cutOff();
+  await Promise.race([listener.close(graceMs), hurry.then(cutOff)]);
 }
 
 async function deregister({ registrations, logger }: DrainOptions): Promise<void> {
