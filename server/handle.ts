@@ -59,7 +59,6 @@ export class MethodRunner implements Runner {
   /** @returns whether the handler goes on */
   #startUnary(incoming: IncomingUnary, request: unknown, now: number): boolean {
     const run = new UnaryRun(this, incoming, now);
-    this.gate.overload?.began();
     return hasBothSides() ? within(run, () => run.start(request)) : run.start(request);
   }
 

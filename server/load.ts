@@ -5,7 +5,7 @@ export type ServerLoad = {
   readonly queued: number;
   /** The bytes of their requests. */
   readonly queuedBytes: number;
-  /** How many unary calls may run at a time now. */
+  /** How many unary calls that began in the last second may run at a time now. */
   readonly limit: number;
   /** Calls that were refused because there was too much to do. */
   readonly refused: number;

@@ -9,6 +9,7 @@ export class UnaryRun extends ServerCall implements Placed {
   readonly #runner: Runner;
   readonly #incoming: IncomingUnary;
   readonly #began: number;
+  readonly #window: number;
   #isAnswered = false;
   #hasPlace = true;
 
@@ -17,6 +18,7 @@ export class UnaryRun extends ServerCall implements Placed {
     this.#runner = runner;
     this.#incoming = incoming;
     this.#began = now;
+    this.#window = runner.gate.overload?.began() ?? 0;
   }
 
   /** @returns whether the handler goes on */
@@ -47,10 +49,10 @@ export class UnaryRun extends ServerCall implements Placed {
     this.#settled(this.#runner.missing(reply), reply);
   }
 
-  /** What waited for nothing would take as long however many there are. */
+  /** What waited for nothing would take as long however many there are; what was given up took as long as its client. */
   #sample(): void {
     const { gate, usual } = this.#runner;
-    if (!gate.overload) return;
+    if (!gate.overload || this.cancelled) return;
     const now = performance.now();
     gate.overload.sample(now - this.#began, usual, now);
   }
@@ -66,7 +68,7 @@ export class UnaryRun extends ServerCall implements Placed {
     this.#hasPlace = false;
     const { gate } = this.#runner;
     gate.leave();
-    gate.overload?.ended();
+    gate.overload?.ended(this.#window);
   }
 
   /**

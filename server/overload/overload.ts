@@ -9,6 +9,7 @@ import type { OverloadSettings } from './options.js';
 import type { Priority } from './priority.js';
 import type { QueuedCall } from './queued-call.js';
 import type { UsualTime } from './usual-time.js';
+import { YoungCalls } from './young-calls.js';
 
 /** Calls keep the event loop to themselves for so long before it looks for what has come: else no refusal is quick. */
 const SLICE_MS = 2;
@@ -16,14 +17,24 @@ const SLICE_MS = 2;
 const NOTICEABLE_MS = 0.02;
 /** Of such calls every so manieth has a turn all the same, so that it is known what all of it takes. */
 const SAMPLE = 128;
+/** A method whose calls take so long tells nothing by how long they take. */
+const WAITING_MS = 1_000;
 /** Above this the event loop has little time left. */
 const BUSY = 0.75;
-/** What one more call says of the pace. */
-const SHARE = 0.05;
+/** What one more call says of the pace, */
+const SHARE = 1 / 32;
+/** of which a pause is to say no more than so many times as much, or than so many milliseconds. */
+const MOST_TIMES = 4;
+const MOST_MS = 5;
+/** So many calls are needed to know the pace: the first ones of a process take long, and say little of the others. */
+const ENOUGH = 256;
 /** And what of the time that each takes, */
 const COST_SHARE = 1 / 64;
 /** of which a pause, as for a collection of garbage, is to say no more than this. */
 const MOST_COST_MS = 0.5;
+
+/** A wait below this, which is about two turns, is no reason to refuse a call that has hardly any time. */
+const NOTEWORTHY_MS = 5;
 
 /** How many times later than it may be a call is still let run when its turn comes. */
 const MOST_LATE = 4;
@@ -51,10 +62,10 @@ export class Overload {
   readonly #later: (turn: () => void) => void;
   readonly #queue: CallQueue<QueuedCall>;
   readonly #limit: GradientLimit;
-  #running = 0; // Unary calls whose handlers have begun and not ended.
-  #peak = 0; // Of `#running`, since the window began.
+  readonly #running = new YoungCalls();
   #costMs = MOST_COST_MS; // What a call takes of the event loop.
-  #paceMs = 0; // Between one call's turn and that of the next.
+  #paceMs = 0; // Between one call's turn and that of the next,
+  #paces = 0; // of so many calls.
   #turnAt: number | undefined; // When the last one had its turn, if others waited then.
   #turnIsDue = false;
   #turnEndsAt = 0;
@@ -86,7 +97,7 @@ export class Overload {
   /** Whether a call need not wait: most never see more of all this. */
   runsAtOnce(): boolean {
     // One that waits may be a sample, and is no reason for others to wait.
-    if (this.#queue.size > 1 || this.#costMs > NOTICEABLE_MS || this.#running >= this.#limit.value)
+    if (this.#queue.size > 1 || this.#costMs > NOTICEABLE_MS || this.#running.count >= this.#limit.value)
       return false;
     if (--this.#untilSample >= 0) return true;
     this.#untilSample = SAMPLE;
@@ -104,9 +115,9 @@ export class Overload {
   #reason(priority: Priority, bytes: number, deadline: number | undefined, now: number): string | undefined {
     if (!this.#queue.hasRoom(priority, bytes))
       return `${this.#queue.size} calls with ${this.#queue.bytes} bytes wait for their turn`;
-    const waitMs = this.#queue.before(priority) * this.#paceMs;
+    const waitMs = this.#queue.before(priority) * this.#paceMs * (this.#paces / ENOUGH);
     // Half of its time is left for the call itself, and for what is wrong with the estimate.
-    if (deadline !== undefined && waitMs > (deadline - now) / 2)
+    if (deadline !== undefined && waitMs >= NOTEWORTHY_MS && waitMs > (deadline - now) / 2)
       return `its turn would come in ${waitMs.toFixed(0)} ms, too late for its deadline in ${(deadline - now).toFixed(0)} ms`;
     const { burstMs, standingMs } = this.#settings;
     const isStanding = this.#queue.size > 0 && now - this.#emptyAt > burstMs;
@@ -139,9 +150,12 @@ export class Overload {
     if (this.#queue.size === 0) this.#turnAt = undefined;
   }
 
-  /** A unary call's handler begins. */
-  began(): void {
-    if (++this.#running > this.#peak) this.#peak = this.#running;
+  /**
+   * A unary call's handler begins.
+   * @returns what `ended` is to be told
+   */
+  began(): number {
+    return this.#running.began();
   }
 
   /**
@@ -157,18 +171,25 @@ export class Overload {
 
   #learn(ms: number): void {
     this.#costMs += COST_SHARE * (Math.min(ms, MOST_COST_MS) - this.#costMs);
-    if (this.#queue.size === 0) this.#paceMs += SHARE * (ms - this.#paceMs);
+    if (this.#queue.size === 0) this.#learnPace(ms);
+  }
+
+  #learnPace(ms: number): void {
+    if (this.#paces < ENOUGH) this.#paces++;
+    const most = Math.max(MOST_MS, MOST_TIMES * this.#paceMs);
+    this.#paceMs += Math.max(SHARE, 1 / this.#paces) * (Math.min(ms, most) - this.#paceMs);
   }
 
   /** A unary call's handler has ended, or nobody waits for it any longer. */
-  ended(): void {
-    this.#running--;
+  ended(window: number): void {
+    this.#running.ended(window);
     this.#wake();
   }
 
   /** What a call took whose handler waited for something. */
   sample(tookMs: number, usual: UsualTime, now: number): void {
-    this.#limit.sample(tookMs, usual.ms);
+    // Calls that usually take longer wait for something, and may do so for any time.
+    if (usual.ms < WAITING_MS) this.#limit.sample(tookMs, usual.ms);
     usual.learn(tookMs, this.#queue.size === 0 && !this.#limit.isCongested, now);
   }
 
@@ -177,7 +198,7 @@ export class Overload {
    * late since the event loop has been away, and is let have its turn if that is not too long ago.
    */
   expire(now: number): void {
-    const isStuck = this.#running >= this.#limit.value;
+    const isStuck = this.#running.count >= this.#limit.value;
     const mostMs = this.#settings.burstMs * (isStuck ? 1 : MOST_LATE);
     for (const call of this.#queue.waitingSinceBefore(now - mostMs)) {
       this.#refused++;
@@ -191,19 +212,19 @@ export class Overload {
     const { adapt, maxLoopDelayMs } = this.#settings;
     this.#delayMs = delayMs;
     this.#limit.end({
-      peak: this.#peak,
+      peak: this.#running.peak,
       counts: adapt === 'always' || (adapt === 'busy' && utilization >= BUSY),
       lateness: adapt === 'never' ? 0 : delayMs / maxLoopDelayMs,
     });
-    const wasUsed = this.#peak > 0 || this.#queue.size > 0;
-    this.#peak = this.#running;
+    const wasUsed = this.#running.peak > 0 || this.#queue.size > 0;
+    this.#running.nextWindow();
     this.#wake();
     return wasUsed;
   }
 
   #wake(): void {
     if (this.#queue.size === 0 || this.#turnIsDue || this.#ranAt !== undefined) return;
-    if (this.#running >= this.#limit.value) return;
+    if (this.#running.count >= this.#limit.value) return;
     this.#turnIsDue = true;
     this.#later(this.#turn);
   }
@@ -220,10 +241,10 @@ export class Overload {
     for (;;) {
       if (this.#ranAt !== undefined) this.#learn(now - this.#ranAt);
       this.#ranAt = undefined;
-      if (now >= this.#turnEndsAt || this.#running >= this.#limit.value) break;
+      if (now >= this.#turnEndsAt || this.#running.count >= this.#limit.value) break;
       const call = this.#queue.shift();
       if (!call) break;
-      if (this.#turnAt !== undefined) this.#paceMs += SHARE * (now - this.#turnAt - this.#paceMs);
+      if (this.#turnAt !== undefined) this.#learnPace(now - this.#turnAt);
       this.#turnAt = this.#queue.size > 0 ? now : undefined;
       this.#ranAt = now;
       if (call.run(now)) return queueMicrotask(this.#whenIdle);

@@ -24,14 +24,17 @@ function scripted({ costMs = 1, ...options }: OverloadOptions & { costMs?: numbe
   const refused = new Map<string, RpcError>();
   const sync = (name: string) => {
     ran.push(name);
-    overload.began();
+    const window = overload.began();
     now += costMs;
-    overload.ended();
+    overload.ended(window);
   };
   return {
     ...{ overload, ran, refused },
     get now() {
       return now;
+    },
+    cost(ms: number) {
+      costMs = ms;
     },
     pass(ms: number) {
       now += ms;
@@ -115,12 +118,12 @@ test('what a handler does after an await that is over at once is a part of its t
   const steps: string[] = [];
   for (const name of names(3)) {
     it.waits(name, () => {
-      it.overload.began();
+      const window = it.overload.began();
       void (async () => {
         for (let i = 0; i < 5; i++) await undefined;
         steps.push(name);
         it.pass(1.5);
-        it.overload.ended();
+        it.overload.ended(window);
       })();
       return true;
     });
@@ -135,7 +138,7 @@ test('what a handler does after an await that is over at once is a part of its t
 
 test('a burst may pile up as much work as `burstMs`; what would wait for longer is refused at once, as not executed', () => {
   const it = scripted({ burstMs: 100 });
-  for (const name of names(50)) it.call(name, {});
+  for (const name of names(300)) it.call(name);
   while (it.turn()); // Now it knows what a call costs.
   assert.equal(it.refused.size, 0);
   const before = it.ran.length;
@@ -150,6 +153,23 @@ test('a burst may pile up as much work as `burstMs`; what would wait for longer 
   while (it.turn());
   assert.equal(it.ran.length - before + it.refused.size, 500);
   assert.equal(it.overload.state.refused, it.refused.size);
+});
+
+test('the first calls, which take long, and a pause do not make a burst of quick ones look long', () => {
+  const it = scripted({ costMs: 5 });
+  for (const name of names(10)) it.call(name);
+  while (it.turn());
+  it.cost(0.01);
+  for (const name of names(1_000, 'burst ')) it.call(name);
+  while (it.turn());
+  it.pass(10_000);
+  for (const name of names(3, 'before a pause ')) it.call(name);
+  it.cost(100);
+  it.turn();
+  it.cost(0.01);
+  for (const name of names(1_000, 'after it ')) it.call(name);
+  while (it.turn());
+  assert.equal(it.refused.size, 0);
 });
 
 test('a queue that has stood for as long is kept short', () => {
@@ -168,13 +188,17 @@ test('a queue that has stood for as long is kept short', () => {
 
 test('a call is refused whose deadline would not leave it as much time as it waits', () => {
   const it = scripted();
-  for (const name of names(60)) it.call(name);
+  for (const name of names(300)) it.call(name);
   while (it.turn());
   for (const name of names(32, 'queued ')) it.call(name);
   it.call('late', { deadline: it.now + 40 });
   it.call('in time', { deadline: it.now + 200 });
   assert.deepEqual([...it.refused.keys()], ['late']);
   assert.match(it.refused.get('late')!.details, /too late for its deadline in 40 ms/);
+  while (it.turn());
+  for (const name of names(3, 'few ')) it.call(name);
+  it.call('with hardly any time', { deadline: it.now + 1 });
+  assert.ok(!it.refused.has('with hardly any time'), 'is told of its deadline when that has passed');
 });
 
 test('the important do not wait for others, and the unimportant have half of the room', () => {
@@ -253,16 +277,16 @@ for (const [how, end] of [
     const it = scripted({ minConcurrentCalls: 1 });
     const waiting = names(6).flatMap((name) => it.call(name) ?? []);
     it.turn();
-    it.overload.began(); // Handlers that hang, and a limit of what ran and a little more.
+    const hung = [it.overload.began()]; // Handlers that hang, and a limit of what ran and a little more.
     it.overload.onWindow({ delayMs: 1_000, utilization: 1 });
-    it.overload.began();
+    hung.push(it.overload.began());
     it.turn();
     assert.deepEqual(it.ran, names(2));
     end(it, waiting.slice(2));
     assert.equal(it.overload.state.queued, 0);
     const refused = it.refused.size;
     it.overload.onWindow({ delayMs: 0, utilization: 0 });
-    for (let i = 0; i < 2; i++) it.overload.ended();
+    for (const window of hung) it.overload.ended(window);
     it.pass(600_000);
     for (let i = 0; i < 3; i++) {
       for (const name of names(10, `${i} `)) it.call(name);
@@ -286,12 +310,32 @@ test('calls that wait while the event loop is away have their turn, unless it is
 });
 
 describe('the limit of calls at a time', () => {
+  test('counts no calls that have run for more than a second, which wait for something', () => {
+    const it = scripted({ minConcurrentCalls: 1 });
+    const waiting = Array.from({ length: 500 }, () => it.overload.began());
+    const late = () => it.overload.onWindow({ delayMs: 1_000, utilization: 1 });
+    for (let window = 0; window < 9; window++) late();
+    assert.ok(it.overload.state.limit < 10);
+    assert.equal(it.overload.runsAtOnce(), false);
+    it.call('waits');
+    late();
+    it.turn();
+    assert.deepEqual(it.ran, ['waits']);
+    for (const window of waiting) it.overload.ended(window);
+    it.overload.began();
+    late();
+    assert.ok(it.overload.state.limit >= 1, 'and their ends are not counted either');
+    it.call('next');
+    it.turn();
+    assert.deepEqual(it.ran, ['waits', 'next']);
+  });
+
   /** Calls that wait for something, and take five times as long as they used to. */
-  const slow = (it: ReturnType<typeof scripted>, utilization: number) => {
+  const slow = (it: ReturnType<typeof scripted>, utilization: number, usualMs = 10) => {
     const usual = new UsualTime();
-    for (let i = 0; i < 20; i++) usual.learn(10, true, it.now);
+    for (let i = 0; i < 20; i++) usual.learn(usualMs, true, it.now);
     for (let i = 0; i < 100; i++) it.overload.began();
-    for (let i = 0; i < 100; i++) it.overload.sample(50, usual, it.now);
+    for (let i = 0; i < 100; i++) it.overload.sample(5 * usualMs, usual, it.now);
     it.overload.onWindow({ delayMs: 0, utilization });
     return it.overload.state.limit;
   };
@@ -299,6 +343,10 @@ describe('the limit of calls at a time', () => {
   test('falls when they take longer than usual and the event loop is busy', () => {
     assert.equal(slow(scripted(), 0.9), 60);
     assert.equal(slow(scripted(), 0.5), 10_000);
+  });
+
+  test('does not fall for calls that usually take long, and so wait for something', () => {
+    assert.equal(slow(scripted(), 1, 2_000), 10_000);
   });
 
   test("falls whatever the event loop does with `adapt: 'always'`, and never with 'never'", () => {
