@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { defineService, Metadata, RpcError, Status, serverStream, unary } from 'lictor';
+import {
+  Client,
+  defineService,
+  Metadata,
+  memory,
+  RpcError,
+  Server,
+  type ServerOptions,
+  Status,
+  serverStream,
+  silentLogger,
+  unary,
+} from 'lictor';
+import { fixed } from 'lictor/plugin/fixed';
 import { Health } from '../../../server/health.js';
 import { Overstays, type Placed } from '../../../server/overload/overstays.js';
 import { priorityOf } from '../../../server/overload/priority.js';
@@ -106,6 +119,46 @@ for (const transport of ['memory', 'h2', 'grpc-js'] as const) {
     });
   });
 }
+
+test(
+  'a call that a full server refuses goes to another, also one that must not run twice',
+  LIMIT,
+  async () => {
+    const network = memory();
+    const ran: string[] = [];
+    const serve = (name: string, options: ServerOptions) => {
+      const server = new Server({ transport: network, logger: silentLogger, graceMs: 0, ...options });
+      const { hang } = implementation;
+      return server
+        .registerService(Busy, {
+          ...implementation,
+          hang: (message) => (message.n < 0 ? hang() : { n: message.n }),
+          block(message) {
+            ran.push(name);
+            return message;
+          },
+        })
+        .serve();
+    };
+    await using full = await serve('full', { maxConcurrentCalls: 1 });
+    await using free = await serve('free', {});
+    await using client = new Client({
+      transport: network,
+      resolver: fixed([full.address, free.address]),
+      balancer: 'roundRobin',
+      graceMs: 0,
+      logger: silentLogger,
+    });
+    const api = client.service(Busy);
+    const held = api.hang({ n: -1 }, { target: full.address }).catch((error: RpcError) => error);
+    await turns();
+    for (let n = 0; n < 6; n++) assert.deepEqual(await api.block({ n }), { n });
+    assert.deepEqual(new Set(ran), new Set(['free']));
+    assert.ok(full.load.refused >= 2, `${full.load.refused}`);
+    await full.closeNow();
+    await held;
+  },
+);
 
 test('a call that takes long uses up its turn, however many before it took nothing', LIMIT, async (t) => {
   let now = performance.now();
