@@ -1,9 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Client } from 'lictor';
 import { installNode, versionOf } from '../scripts/node-binary.js';
+import { quantile } from '../test/faults/figures.js';
+import { cpuPerCall, type Side, startSide, stopSide } from './child-cpu.js';
 import { Inherit } from './inherit/service.js';
 
 // What it costs a server that calls made in its handlers inherit its deadlines: `npm run bench:inherit -- --help`.
@@ -31,41 +30,20 @@ const [rounds, calls] = (['rounds', 'calls'] as const).map((name) => {
   throw new RangeError(`--${name}: a whole number from 1, got ${args[name]}`);
 }) as [number, number];
 
-const IN_FLIGHT = 100;
 const program = fileURLToPath(new URL('./inherit/server.js', import.meta.url));
 
-type Side = { readonly child: ChildProcess; readonly client: Client; readonly usPerCall: number[] };
-
-async function start(node: string, sides: 'one' | 'both'): Promise<Side> {
-  const child = fork(program, [sides], { execPath: node });
-  const [address] = (await once(child, 'message')) as [string];
-  return { child, client: new Client({ target: address }), usPerCall: [] };
+function round(side: Side): Promise<number> {
+  const api = side.client.service(Inherit);
+  return cpuPerCall(side, calls, () => api.call({}));
 }
 
-async function cpuUs(child: ChildProcess): Promise<number> {
-  child.send('usage');
-  const [{ user, system }] = (await once(child, 'message')) as [NodeJS.CpuUsage];
-  return user + system;
-}
-
-async function round({ child, client }: Side): Promise<number> {
-  const api = client.service(Inherit);
-  const before = await cpuUs(child);
-  let left = calls;
-  const loop = async () => {
-    while (left-- > 0) await api.call({});
-  };
-  await Promise.all(Array.from({ length: IN_FLIGHT }, loop));
-  return ((await cpuUs(child)) - before) / calls;
-}
-
-const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
+const median = ({ usPerCall }: Side) => quantile(usPerCall, 0.5);
 
 const figures: object[] = [];
 for (const node of [process.execPath, installNode(24)]) {
   const version = versionOf(node);
-  const one = await start(node, 'one');
-  const both = await start(node, 'both');
+  const one = await startSide(program, 'one', node);
+  const both = await startSide(program, 'both', node);
   // In turns, so that what else the machine does falls on both; the first only warms the compilers.
   for (let i = 0; i <= rounds; i++) {
     for (const side of [one, both]) {
@@ -73,7 +51,7 @@ for (const node of [process.execPath, installNode(24)]) {
       if (i > 0) side.usPerCall.push(us);
     }
   }
-  const [without, inherited] = [median(one.usPerCall), median(both.usPerCall)];
+  const [without, inherited] = [median(one), median(both)];
   figures.push({ node: version, without, inherited });
   if (!args.json) {
     console.log(
@@ -81,9 +59,6 @@ for (const node of [process.execPath, installNode(24)]) {
         `${inherited.toFixed(2)} us where deadlines are inherited (+${(inherited - without).toFixed(2)} us, ${(inherited / without).toFixed(2)}x)`,
     );
   }
-  for (const { child, client } of [one, both]) {
-    await client.close();
-    child.kill();
-  }
+  await Promise.all([one, both].map(stopSide));
 }
 if (args.json) console.log(JSON.stringify({ rounds, calls, figures }));

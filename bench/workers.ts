@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Client } from 'lictor';
 import { fixed } from 'lictor/plugin/fixed';
+import { quantile } from '../test/faults/figures.js';
 import { Work } from './workers/service.js';
 
 // What a second worker is worth to handlers that compute: `npm run bench:workers -- --help`.
@@ -58,7 +59,7 @@ async function round({ client }: Side): Promise<number> {
   return calls / ((performance.now() - began) / 1_000);
 }
 
-const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
+const median = (numbers: readonly number[]) => quantile(numbers, 0.5);
 
 // Others that compute take from the second worker first, so that the figure says little when this is not low.
 const load = loadavg()[0]!;

@@ -1,4 +1,3 @@
-import { compressionNamed } from '../codec/compression.js';
 import {
   fromGrpcDefinition,
   type GrpcDefinition,
@@ -6,91 +5,27 @@ import {
   type MethodsFrom,
 } from '../codec/grpc-definition.js';
 import type { Serialization } from '../codec/serialization.js';
-import type { Plugin, Registration } from '../plugin/plugin.js';
-import { parseAddress } from '../rpc/address.js';
-import type { CompressionName } from '../rpc/compression.js';
-import { deadlineIn } from '../rpc/deadline.js';
+import type { Registration } from '../plugin/plugin.js';
 import { RpcError } from '../rpc/error.js';
-import type { Interceptor } from '../rpc/interceptor.js';
-import { checkLimit, MAX_TIMER_MS } from '../rpc/limit.js';
+import { MAX_TIMER_MS } from '../rpc/limit.js';
 import { type Logger, stderrLogger } from '../rpc/log.js';
 import type { Methods, Service } from '../rpc/service.js';
 import type { Implementation } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { hasSide } from '../rpc/surrounding-call.js';
-import { type EngineName, engineNamed } from '../transport/named.js';
-import { checkTls, type ServerTls } from '../transport/tls.js';
+import { engineNamed } from '../transport/named.js';
 import type { Engine, Listener } from '../transport/transport.js';
 import { advertised } from './advertise.js';
 import { drain } from './drain.js';
 import { Gate } from './gate.js';
 import { Health } from './health.js';
 import type { ServerLoad } from './load.js';
-import { type OverloadOptions, overloadSettings } from './overload/options.js';
+import { checkOptions, type ServeOptions, type ServerOptions, wantedAddress } from './options.js';
+import { overloadSettings } from './overload/options.js';
 import { buildRoutes, checkImplementation, type Registered } from './router.js';
 import { onSignals } from './signals.js';
 import type { Fleet } from './workers/fleet.js';
 import type { WorkerCount } from './workers/ports.js';
-
-export type ServerOptions = {
-  /** Where to listen: `host:port`, `[ipv6]:port` or `unix:/path`; port 0 takes a free one. @default '127.0.0.1:0' */
-  address?: string | undefined;
-  /** What runs beside the server: a registry to be listed in, a tracer. */
-  plugins?: readonly Plugin[] | undefined;
-  /**
-   * The address that the registry lists, `host:port` or only a host; needed behind NAT, and when listening on all
-   * interfaces (0.0.0.0, [::]). @default the address listened on
-   */
-  advertise?: string | undefined;
-  /** What the registry says of this server beside its address. */
-  weight?: number | undefined;
-  zone?: string | undefined;
-  tags?: readonly string[] | undefined;
-  meta?: Readonly<Record<string, string>> | undefined;
-  /** @default 'h2' */
-  transport?: EngineName | Engine | undefined;
-  tls?: ServerTls | undefined;
-  /** Stand around every handler; the first is the outermost. */
-  interceptors?: readonly Interceptor[] | undefined;
-  /** Compression of replies to clients that take it; a handler may say otherwise by its context. @default 'identity' */
-  compression?: CompressionName | undefined;
-  /** The largest message taken or sent. @default 4 MiB */
-  maxMessageBytes?: number | undefined;
-  /** The most metadata that a call may bring, counted as HTTP/2 does. @default 16 KiB */
-  maxMetadataBytes?: number | undefined;
-  /** Calls in flight in the whole server, and waiting; more are refused with RESOURCE_EXHAUSTED. @default 10,000 */
-  maxConcurrentCalls?: number | undefined;
-  /**
-   * What is done when more comes than the server can do: calls wait for their turn, and those that would wait for too long
-   * are refused at once, so that clients send them elsewhere; false lets all run at once.
-   */
-  overload?: OverloadOptions | false | undefined;
-  /** Calls in flight on one connection. @default 1,000 */
-  maxStreamsPerConnection?: number | undefined;
-  /**
-   * Connections from one IP address (transport `h2`); more are closed at once. Raise it for a server whose clients all
-   * come through one proxy or NAT. @default 256
-   */
-  maxConnectionsPerAddress?: number | undefined;
-  /** The time of a unary call that came without a deadline; Infinity for no limit. @default 60,000 */
-  timeoutMs?: number | undefined;
-  /** Between leaving the registry and refusing calls, so that clients have seen it. @default 1,000 when listed, else 0 */
-  drainMs?: number | undefined;
-  /** How long calls in flight may still take when the server closes. @default 10,000 */
-  graceMs?: number | undefined;
-  /** Whether SIGTERM and SIGINT close the server and then end the process; a second one ends it at once. @default false */
-  handleSignals?: boolean | undefined;
-  /** @default one line of JSON per event on stderr */
-  logger?: Logger | undefined;
-};
-
-export type ServeOptions = {
-  /**
-   * How many processes of this program serve, `'cores'` for one per core. Each has a port of its own, the first the one
-   * of `address`, and is started again when it dies; this process serves nothing itself. @default none but this process
-   */
-  workers?: WorkerCount | undefined;
-};
 
 const MAX_METADATA_BYTES = 16 * 1024;
 /** How long a worker may take to close beyond its drain and grace: a registry that does not answer takes 10 s of it. */
@@ -129,21 +64,7 @@ export class Server implements AsyncDisposable {
     this.#options = options;
     this.#logger = options.logger ?? stderrLogger;
     this.#engine = engineNamed(options.transport ?? 'h2');
-    parseAddress(this.#wantedAddress);
-    compressionNamed(options.compression ?? 'identity');
-    checkTls(options.tls);
-    checkListing(options);
-    deadlineIn(options.timeoutMs ?? 0);
-    for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);
-    for (const name of [
-      'maxMessageBytes',
-      'maxMetadataBytes',
-      'maxConcurrentCalls',
-      'maxStreamsPerConnection',
-      'maxConnectionsPerAddress',
-    ] as const) {
-      checkLimit(name, options[name], 1);
-    }
+    checkOptions(options);
     const limits = {
       maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
       maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
@@ -157,10 +78,6 @@ export class Server implements AsyncDisposable {
     // A server that has too much to do is well, and must not be taken for one that is not.
     this.#healthGate = new Gate({ ...limits, overload: undefined });
     this.#health = new Health();
-  }
-
-  get #wantedAddress(): string {
-    return this.#options.address ?? '127.0.0.1:0';
   }
 
   /** The address listened on, with its port; an error before `serve()`, and where only workers listen. */
@@ -238,7 +155,7 @@ export class Server implements AsyncDisposable {
     const { name: transport } = this.#engine;
     const logger = this.#logger;
     const role = roleIn(workers, {
-      address: this.#wantedAddress,
+      address: wantedAddress(this.#options),
       advertise,
       handleSignals,
       transport,
@@ -267,7 +184,7 @@ export class Server implements AsyncDisposable {
     const { tls, maxMessageBytes, maxStreamsPerConnection, maxConnectionsPerAddress } = this.#options;
     const { maxMetadataBytes, compression, handleSignals } = this.#options;
     this.#listener = await this.#engine.listen({
-      address: this.#wantedAddress,
+      address: wantedAddress(this.#options),
       tls,
       routes: this.#routes(),
       maxMessageBytes: maxMessageBytes ?? 4 * 1024 * 1024,
@@ -374,28 +291,5 @@ export class Server implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-const KINDS = new Set(['resolver', 'tracing']);
-
-/** What a registry is told of this server, and by whom: a mistake here would show only in what clients do not find. */
-function checkListing({ plugins, advertise, weight, zone, tags, meta }: ServerOptions): void {
-  for (const plugin of plugins ?? []) {
-    if (!KINDS.has(plugin?.kind))
-      throw new TypeError('plugins: a plugin is wanted, such as consul(...) or opentracing(...)');
-  }
-  if (weight !== undefined && !(weight >= 0 && weight <= 1_000)) {
-    throw new RangeError(`weight: a number from 0 to 1,000, got ${weight}`);
-  }
-  for (const [name, value] of Object.entries({ advertise, zone })) {
-    if (value !== undefined && typeof value !== 'string')
-      throw new TypeError(`${name}: text is wanted, got ${typeof value}`);
-  }
-  if (tags !== undefined && !(Array.isArray(tags) && tags.every((tag) => typeof tag === 'string'))) {
-    throw new TypeError(`tags: a list of texts is wanted, got ${JSON.stringify(tags)}`);
-  }
-  if (meta !== undefined && !Object.values(meta).every((value) => typeof value === 'string')) {
-    throw new TypeError(`meta: texts are wanted, got ${JSON.stringify(meta)}`);
   }
 }

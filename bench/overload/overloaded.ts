@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, type OverloadOptions, RpcError, Status } from 'lictor';
+import { quantile } from '../../test/faults/figures.js';
 import { type Kind, Work } from './service.js';
 
 export type Overloading = {
@@ -125,8 +126,3 @@ async function openLoop(call: () => Promise<Call>, perSecond: number, ms: number
   }
   return Promise.all(calls);
 }
-
-const quantile = (numbers: readonly number[], q: number): number =>
-  numbers.length === 0
-    ? Number.NaN
-    : [...numbers].sort((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(q * numbers.length))]!;

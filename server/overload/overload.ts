@@ -88,7 +88,7 @@ export class Overload {
     return {
       queued,
       queuedBytes,
-      limit: this.#limit.value,
+      limit: Math.floor(this.#limit.value),
       refused: this.#refused,
       loopDelayMs: this.#delayMs,
     };

@@ -1,48 +1,35 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { root } from '../../scripts/root.js';
 import { type ConsulAgent, startConsul } from '../consul/agent.js';
+import { blocksOf, type Compiled, compiled } from './guide.js';
 
 const TIME_LIMIT = { timeout: 60_000 };
 const guide = readFileSync(join(root, 'docs/guide/consul-watch.md'), 'utf8');
-const blocks = [...guide.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1]!);
+const blocks = blocksOf(guide);
 
 describe('the guide to watching Consul', () => {
-  let folder: string;
+  let pages: Compiled;
   let agent: ConsulAgent;
 
   before(async () => {
-    // Inside the project, so that 'lictor' is found as a package by its own name.
-    mkdirSync(join(root, '.cache'), { recursive: true });
-    folder = mkdtempSync(join(root, '.cache/guide-'));
-    for (const [at, block] of blocks.entries()) {
-      // Nothing of a test may leave the machine.
-      const text = block.replace('https://alerts.example/', 'http://127.0.0.1:1/');
-      writeFileSync(join(folder, `block${at + 1}.ts`), text);
-    }
-    const config = {
-      extends: '../../tsconfig.json',
-      compilerOptions: { rootDir: '.', outDir: 'out' },
-      include: ['**/*.ts'],
-      exclude: ['out'],
-    };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
-    const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    execFileSync(process.execPath, [tsc, '-p', folder], { stdio: ['ignore', 2, 2] });
+    // Nothing of a test may leave the machine.
+    const local = blocks.map((block) => block.replace('https://alerts.example/', 'http://127.0.0.1:1/'));
+    pages = compiled(Object.fromEntries(local.map((text, at) => [`block${at + 1}`, text])));
     agent = await startConsul();
   }, TIME_LIMIT);
   after(async () => {
-    rmSync(folder, { recursive: true });
+    pages[Symbol.dispose]();
     await agent?.stop();
   });
 
   const start = (block: number) => {
-    const child = spawn(process.execPath, [join(folder, 'out', `block${block}.js`)], {
-      cwd: folder,
+    const child = spawn(process.execPath, [pages.program(`block${block}`)], {
+      cwd: pages.folder,
       env: { ...process.env, CONSUL_HTTP_ADDR: agent.address },
       stdio: ['ignore', 'pipe', 'ignore'],
     });

@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../../scripts/root.js';
+import { blocksOf, compiled } from './guide.js';
 
 // Blocks of guides that are no whole programs: each compiles among what the page takes for granted.
 
@@ -31,27 +32,10 @@ const wrapped = (block: string): string =>
 
 for (const guide of ['resilience', 'balancers', 'overload']) {
   test(`the blocks of docs/guide/${guide}.md compile`, { timeout: 120_000 }, () => {
-    const page = readFileSync(join(root, `docs/guide/${guide}.md`), 'utf8');
-    const blocks = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1]!);
-    if (blocks.length < 2) throw new Error(`${blocks.length} blocks were found`);
-    // Inside the project, so that 'lictor' is found as a package by its own name.
-    mkdirSync(join(root, '.cache'), { recursive: true });
-    const folder = mkdtempSync(join(root, '.cache/guide-'));
-    try {
-      for (const [n, block] of blocks.entries())
-        writeFileSync(join(folder, `block${n}.ts`), GIVEN + wrapped(block));
-      const compilerOptions = {
-        rootDir: '.',
-        noEmit: true,
-        noUnusedLocals: false,
-        noUnusedParameters: false,
-      };
-      const config = { extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'], exclude: [] };
-      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
-      const tsc = join(root, 'node_modules/typescript/bin/tsc');
-      execFileSync(process.execPath, [tsc, '-p', folder], { stdio: ['ignore', 2, 2] });
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const blocks = blocksOf(readFileSync(join(root, `docs/guide/${guide}.md`), 'utf8'));
+    assert.ok(blocks.length >= 2, `${blocks.length} blocks were found`);
+    const files = blocks.map((block, n) => [`block${n}`, GIVEN + wrapped(block)] as const);
+    // No block uses all that is given.
+    using _ = compiled(Object.fromEntries(files), { noUnusedLocals: false });
   });
 }

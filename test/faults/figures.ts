@@ -8,8 +8,9 @@ export const ms = (time: number) => `${time.toFixed(0)} ms`;
 export const at = ({ attempts }: Calling, address: string, since = 0): Attempt[] =>
   attempts.all.filter((one) => one.address === address && one.sentAt >= since);
 
+/** NaN of none, which fits no limit. */
 export const quantile = (times: readonly number[], q: number): number =>
-  [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(q * times.length))]!;
+  [...times].sort((a, b) => a - b)[Math.min(times.length - 1, Math.floor(q * times.length))] ?? Number.NaN;
 
 export async function until(condition: () => boolean, what: string): Promise<void> {
   for (const end = performance.now() + 30_000; !condition(); await sleep(1))

@@ -31,11 +31,12 @@ async function work({ n }: { n: number }, { signal }: CallContext) {
   started++;
   // Before the call is answered, so that a kill loses none that has run.
   if (journal !== undefined) appendFileSync(journal, `${n}\n`);
-  const { workMs = 0, blockMs = 0, fails, hangs, waits, ignoresCancel } = behaviour;
+  const { workMs = 0, blockMs = 0, fails, hangs, waits, rejects, ignoresCancel } = behaviour;
   for (const end = performance.now() + blockMs; performance.now() < end; );
   if (hangs) await new Promise(() => {});
   if (waits) await once(signal, 'abort');
   if (workMs > 0) await sleep(workMs);
+  if (rejects) void Promise.reject(new Error('told to'));
   if (fails) throw new RpcError(Status.UNAVAILABLE, 'told to fail');
   if (ignoresCancel) await sleep(1_000);
   return { n };

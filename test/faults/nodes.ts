@@ -16,6 +16,8 @@ export type Behaviour = {
   readonly hangs?: boolean;
   /** Ends only when it is cancelled. */
   readonly waits?: boolean;
+  /** Leaves a rejection that nobody handles. */
+  readonly rejects?: boolean;
   /** Takes another second, whatever its signal says. */
   readonly ignoresCancel?: boolean;
 };

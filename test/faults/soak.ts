@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { Client, RpcError, silentLogger } from 'lictor';
 import { consul } from 'lictor/plugin/consul';
 import { startConsul } from '../consul/agent.js';
+import { seeded } from '../seeded.js';
 import { heapMiB } from './heap.js';
 import { nodesIn } from './nodes.js';
 import { resources } from './resources.js';
@@ -29,17 +30,6 @@ function positive(name: 'minutes' | 'seed' | 'every'): number {
   if (number > 0 && Number.isFinite(number)) return number;
   console.error(`--${name}: a number above 0, got ${values[name]}`);
   process.exit(2);
-}
-
-/** Mulberry32, so that a run can be repeated. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 async function soak(): Promise<boolean> {
