@@ -41,3 +41,14 @@ export function chooseTests(
     )
     .sort();
 }
+
+/** Tests whose figures other tests would spoil, `*.alone.*.test.js`, are run after the others, with nothing beside them. */
+export function batches(
+  files: readonly string[],
+): { readonly files: readonly string[]; readonly alone: boolean }[] {
+  const isAlone = (file: string) => file.includes('.alone.');
+  return [
+    { files: files.filter((file) => !isAlone(file)), alone: false },
+    { files: files.filter(isAlone), alone: true },
+  ].filter(({ files }) => files.length > 0);
+}

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { root } from '../../scripts/root.js';
-import { chooseTests, readArguments } from '../../scripts/test-files.js';
+import { batches, chooseTests, readArguments } from '../../scripts/test-files.js';
 
 const paths = [
   'dist/test/selector/hash.test.js',
@@ -33,6 +33,13 @@ describe('which tests are run', () => {
   test('with --long those that take many minutes, which are left out otherwise', () => {
     assert.deepEqual(choose('--faults', '--long'), ['dist/test/faults/days.long.faults.test.js']);
     assert.deepEqual(choose('--faults', 'days'), []);
+  });
+  test('those whose figures others would spoil run after the others, with nothing beside them', () => {
+    assert.deepEqual(batches(['a.test.js', 'b.alone.faults.test.js', 'c.test.js']), [
+      { files: ['a.test.js', 'c.test.js'], alone: false },
+      { files: ['b.alone.faults.test.js'], alone: true },
+    ]);
+    assert.deepEqual(batches(['a.test.js']), [{ files: ['a.test.js'], alone: false }]);
   });
   test('those with any of the parts in their names, of the source file too', () => {
     assert.deepEqual(choose('client/', 'hash.test.ts'), [paths[1], paths[0]]);
