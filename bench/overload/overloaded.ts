@@ -51,16 +51,16 @@ export async function overloaded({ kind, overload, seconds, times }: Overloading
   const [server, other] = await Promise.all([startServer(kind, overload), startServer(kind, overload)]);
   const { call } = server;
   try {
-    await Promise.all([server, other].map(({ call }) => closedLoop(call, 1_000)));
+    await closedLoop(call, 1_000);
     const capacityBefore = await closedLoop(call, 3_000);
-    const before = await openLoop(call, capacityBefore / 2, 3_000);
+    const sendHalf = (ms: number) =>
+      Promise.all([call, other.call].map((call) => openLoop(call, capacityBefore / 2, ms)));
+    const [before] = await sendHalf(3_000);
     const during = await openLoop(call, capacityBefore * times, seconds * 1_000);
     const answered = during.filter(isAnswered);
-    const [after, beside] = await Promise.all(
-      [server, other].map(({ call }) => openLoop(call, capacityBefore / 2, AFTER_MS)),
-    );
+    const [after, beside] = await sendHalf(AFTER_MS);
     const refused = during.filter(isRefused);
-    const usualP99Ms = quantile(durations(before.filter(isAnswered)), 0.99);
+    const usualP99Ms = quantile(durations(before!.filter(isAnswered)), 0.99);
     return {
       capacity: Math.min(capacityBefore, await closedLoop(call, 3_000)),
       goodput: answered.length / seconds,
