@@ -1,23 +1,19 @@
 import type { Socket } from 'node:net';
-import { remainingMs } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
-import type { Cancellable, ConnectOptions, OutgoingCall, StreamCall, UnaryCall } from '../transport.js';
-import type { WireMethod } from '../wire-method.js';
+import type { Cancellable, ConnectOptions, StreamCall, UnaryCall } from '../transport.js';
 import { Budget } from './budget.js';
 import type { ClientStream } from './client-stream.js';
 import { ClientUnary } from './client-unary.js';
 import { Http2Connection } from './connection.js';
 import { type Http2Limits, SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
-import { listBytes, requestFields, timeoutText } from './headers.js';
-import { PreparedBlock } from './hpack-prepared.js';
 import { Keepalive, type PingPace } from './keepalive.js';
 import type { Sender } from './owner.js';
 import { ConnectionError, DATA, ErrorCode, HEADERS, MAX_STREAM_ID, PREFACE } from './protocol.js';
 import { RepeatableRequests } from './repeatable-requests.js';
 import { ClientReplyStream } from './reply-stream.js';
+import { RequestBlocks } from './request-blocks.js';
 import { resetText, statusOfReset } from './reset.js';
-import type { Fields } from './stream.js';
 
 const LIMITS: Http2Limits = {
   streamWindowBytes: 262_144,
@@ -28,8 +24,6 @@ const LIMITS: Http2Limits = {
 };
 /** gRFC A8: the text of a GOAWAY to a client that pings more often than its server likes. */
 const TOO_MANY_PINGS = 'too_many_pings';
-/** Time-outs of a method that have a block of their own; most clients use one or two. */
-const MAX_BLOCKS = 4;
 
 /** What a connection tells the one who opened it. */
 export type ClientConnectionEvents = {
@@ -52,13 +46,11 @@ export type SendAgain = (connection: ClientConnection) => Cancellable;
 /** A client's end of a connection. */
 export class ClientConnection extends Http2Connection {
   readonly options: ConnectOptions;
-  readonly #authority: string;
   readonly #events: ClientConnectionEvents;
   readonly #keepalive: Keepalive;
   readonly #pace: PingPace;
   readonly #ackTimer: NodeJS.Timeout;
-  readonly #blocks = new WeakMap<WireMethod, Map<string, PreparedBlock>>();
-  readonly #bases = new WeakMap<WireMethod, PreparedBlock>(); // Without a time-out.
+  readonly #blocks: RequestBlocks;
   #nextId: number;
   #isReady = false;
   #isLeaving = false;
@@ -74,7 +66,7 @@ export class ClientConnection extends Http2Connection {
     super(socket, LIMITS, new Budget(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY));
     this.options = options;
     this.#nextId = firstId;
-    this.#authority = authority;
+    this.#blocks = new RequestBlocks(this.encoder, this.peerSettings, options, authority);
     this.#events = events;
     this.output.write(PREFACE, 0, PREFACE.length);
     this.announce(false);
@@ -97,7 +89,7 @@ export class ClientConnection extends Http2Connection {
 
   /** @throws RpcError for a header that the server would not take */
   unary(call: UnaryCall, request: Uint8Array, tries = 0): ClientUnary {
-    const block = this.#block(call);
+    const block = this.#blocks.of(call);
     const stream = new ClientUnary(this, this.#takeId(), call, tries);
     this.#open(stream, block);
     stream.sendOnly(request);
@@ -110,7 +102,7 @@ export class ClientConnection extends Http2Connection {
   }
 
   #stream(call: StreamCall, requests: RepeatableRequests, before?: ClientReplyStream): ClientReplyStream {
-    const block = this.#block(call);
+    const block = this.#blocks.of(call);
     const stream = new ClientReplyStream(this, this.#takeId(), call, requests, before);
     this.#open(stream, block);
     stream.sendRequests();
@@ -149,55 +141,6 @@ export class ClientConnection extends Http2Connection {
     this.budget.countStreams(1);
     this.writer.headers(stream.id, block, false);
     if (isFirst) this.#keepalive.called();
-  }
-
-  /** Calls of one method and time-out, and without metadata, share a block that is ready after the first of them. */
-  #block(call: OutgoingCall): Buffer {
-    const left = remainingMs(call.deadline);
-    const timeout = Number.isFinite(left) ? timeoutText(left) : '';
-    const { metadata, compression = this.options.compression } = call;
-    if ((metadata && metadata.size > 0) || compression !== this.options.compression)
-      return this.encoder.encode(this.#fields(call, timeout));
-    let byTimeout = this.#blocks.get(call.wire);
-    if (!byTimeout) {
-      byTimeout = new Map();
-      this.#blocks.set(call.wire, byTimeout);
-    }
-    let block = byTimeout.get(timeout);
-    if (!block) {
-      if (byTimeout.size >= MAX_BLOCKS) return this.#blockWith(call, timeout);
-      block = new PreparedBlock(this.encoder, this.#fields(call, timeout));
-      byTimeout.set(timeout, block);
-    }
-    return block.encode();
-  }
-
-  /** For time-outs that differ from call to call: the block without it, which stays ready, and behind it the one field. */
-  #blockWith(call: OutgoingCall, timeout: string): Buffer {
-    let base = this.#bases.get(call.wire);
-    if (!base) {
-      base = new PreparedBlock(this.encoder, this.#fields(call, ''));
-      this.#bases.set(call.wire, base);
-    }
-    return Buffer.concat([base.encode(), this.encoder.encode(['grpc-timeout', timeout])]);
-  }
-
-  #fields(call: OutgoingCall, timeout: string): Fields {
-    const { tls } = this.options;
-    const { compression = this.options.compression } = call;
-    const fields = requestFields({
-      path: call.wire.method.path,
-      scheme: tls ? 'https' : 'http',
-      authority: this.#authority,
-      contentType: call.wire.contentType,
-      encoding: compression === 'identity' ? undefined : compression,
-      timeout,
-      metadata: call.metadata,
-    });
-    const bytes = listBytes(fields);
-    const { maxHeaderListBytes } = this.peerSettings;
-    if (bytes > maxHeaderListBytes) throw headerTooLarge(bytes, maxHeaderListBytes, this.options.address);
-    return fields;
   }
 
   /** Ends the connection once its calls have. */
@@ -312,11 +255,3 @@ export class ClientConnection extends Http2Connection {
     this.#events.onClosed(error);
   }
 }
-
-/** Before it is sent: a server that gets more may end the connection, and with it the calls of others (6.5.2). */
-const headerTooLarge = (bytes: number, maxBytes: number, address: string) =>
-  new RpcError(
-    Status.RESOURCE_EXHAUSTED,
-    `the header of the request has ${bytes} bytes with its metadata, the server at ${address} takes ${maxBytes}`,
-    { maybeExecuted: false },
-  );
