@@ -3,7 +3,7 @@ import { checkLimit } from '../rpc/limit.js';
 import { type BalancerName, balancerNamed } from '../selector/balancer/named.js';
 import type { Balancer } from '../selector/balancer.js';
 import { checkEjection, type EjectionOptions } from '../selector/ejection.js';
-import type { PickRules } from '../selector/service-nodes.js';
+import type { PickRules } from '../selector/pick-rules.js';
 import { checkRetry, type RetryOptions } from './retry.js';
 
 /** Those of a client's options that may change while it runs. */

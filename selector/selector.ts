@@ -8,8 +8,9 @@ import type { EmptyListPolicy, Link } from './list-guard.js';
 import type { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import { NodeLoad } from './load.js';
+import type { PickRules } from './pick-rules.js';
 import type { Resolver } from './resolver.js';
-import { type PickRules, type Selection, ServiceNodes } from './service-nodes.js';
+import { type Selection, ServiceNodes } from './service-nodes.js';
 import { SharedWatch, type WatchState } from './shared-watch.js';
 import { waitFor } from './wait.js';
 

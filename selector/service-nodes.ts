@@ -4,13 +4,14 @@ import type { NodeFilter } from '../rpc/node-filter.js';
 import { Status } from '../rpc/status.js';
 import type { Balancer, PickContext } from './balancer.js';
 import { EjectedNodes } from './ejected-nodes.js';
-import type { Ejection } from './ejection.js';
+import { FilteredSets } from './filtered-sets.js';
 import { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import type { NodeLoad } from './load.js';
 import type { Node } from './node.js';
-import { describeFilter, filterKey, matches } from './node-filter.js';
+import { describeFilter, matches } from './node-filter.js';
 import { NodeSet } from './node-set.js';
+import type { PickRules } from './pick-rules.js';
 import { ServiceLoad } from './service-load.js';
 import { warmEnough } from './slow-start.js';
 
@@ -18,28 +19,6 @@ import { warmEnough } from './slow-start.js';
 export interface Selection extends PickContext {
   readonly nodes?: NodeFilter | undefined;
 }
-
-/** What decides which nodes are picked from, beside the balancer; may change while the client runs. */
-export type PickRules = {
-  readonly ejection: Ejection | undefined;
-  /** How long a fresh node takes to its full share; 0 for at once. */
-  readonly slowStartMs: number;
-  /** Calls in flight at one node; it is passed over when it has that many. */
-  readonly maxInFlightPerNode: number;
-  /** Calls in flight at all nodes of a service. */
-  readonly maxInFlight: number;
-  /** Calls that are tried for each that succeeds, when most fail; undefined for all. */
-  readonly throttle: number | undefined;
-};
-
-/** The balancer alone decides. */
-export const balancerAlone: PickRules = {
-  ejection: undefined,
-  slowStartMs: 0,
-  maxInFlightPerNode: Number.POSITIVE_INFINITY,
-  maxInFlight: Number.POSITIVE_INFINITY,
-  throttle: undefined,
-};
 
 export type ServiceNodesOptions = {
   readonly service: string;
@@ -56,9 +35,6 @@ export type ServiceNodesOptions = {
 /** Picks that do not fit are made again that often, and then a node that fits is looked for one by one. */
 const PICKS = 4;
 
-/** Sets of nodes that filters have chosen. More than a program has; a call's filter may come from outside. */
-const MAX_FILTERS = 64;
-
 /** The nodes of one service, and the pick among them. */
 export class ServiceNodes {
   readonly #options: ServiceNodesOptions;
@@ -67,7 +43,7 @@ export class ServiceNodes {
   #rules: PickRules;
   #byAddress = new Map<string, ListedNode>();
   #all: NodeSet;
-  readonly #filtered = new Map<string, NodeSet>();
+  #filtered: FilteredSets;
   readonly #load = new ServiceLoad();
   #isFirstList = true;
   /** Until then some node is fresh. */
@@ -90,6 +66,7 @@ export class ServiceNodes {
       random: options.random,
     });
     this.#all = new NodeSet([], this.#balancer);
+    this.#filtered = new FilteredSets(options.service, [], this.#balancer);
   }
 
   get addresses(): IterableIterator<string> {
@@ -146,9 +123,9 @@ export class ServiceNodes {
   }
 
   rebuild(): void {
-    this.#all = new NodeSet(this.nodes, this.#balancer);
-    // They are made again by the calls that want them.
-    this.#filtered.clear();
+    const { nodes } = this;
+    this.#all = new NodeSet(nodes, this.#balancer);
+    this.#filtered = new FilteredSets(this.#options.service, nodes, this.#balancer);
     if (this.#all.isReachable) this.#wake();
   }
 
@@ -165,7 +142,7 @@ export class ServiceNodes {
       const onTrial = this.#ejected.trial(now, (node) => this.#isFit(node, call, tried));
       if (onTrial) return onTrial;
     }
-    const set = call.nodes === undefined ? this.#all : this.#matching(call.nodes);
+    const set = call.nodes === undefined ? this.#all : this.#filtered.matching(call.nodes);
     const node = this.#pickFrom(set, call, now);
     if (node.load.inFlight < this.#rules.maxInFlightPerNode && tried === undefined && now >= this.#freshUntil)
       return node;
@@ -188,7 +165,7 @@ export class ServiceNodes {
     const not = (reason: string) => ({ eligible: false, reason });
     if (call.nodes && !matches(call.nodes, node.node))
       return not(`it is not of those that the call wants: ${describeFilter(call.nodes)}`);
-    const set = call.nodes ? this.#matching(call.nodes) : this.#all;
+    const set = call.nodes ? this.#filtered.matching(call.nodes) : this.#all;
     const within = (at: number) => `${Math.max(0, Math.ceil((at - now) / 100) / 10)} s`;
     if (!set.candidates.includes(node)) {
       if (!node.reachable) return not('its connection has failed, and is tried again all the time');
@@ -246,23 +223,6 @@ export class ServiceNodes {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
-  }
-
-  #matching(filter: NodeFilter): NodeSet {
-    const key = filterKey(filter);
-    let set = this.#filtered.get(key);
-    if (!set) {
-      if (this.#filtered.size >= MAX_FILTERS) this.#filtered.clear();
-      set = new NodeSet(
-        this.nodes.filter(({ node }) => matches(filter, node)),
-        this.#balancer,
-      );
-      this.#filtered.set(key, set);
-    }
-    if (set.candidates.length > 0) return set;
-    throw unavailable(
-      `none of the ${this.#byAddress.size} nodes of ${this.#options.service} has ${describeFilter(filter)}`,
-    );
   }
 
   #pickFrom(set: NodeSet, call: Selection, now: number): ListedNode {

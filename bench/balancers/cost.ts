@@ -1,7 +1,8 @@
 import { silentLogger } from '../../rpc/log.js';
 import type { BalancerName } from '../../selector/balancer/named.js';
 import { NodeLoad } from '../../selector/load.js';
-import { balancerAlone, ServiceNodes } from '../../selector/service-nodes.js';
+import { balancerAlone } from '../../selector/pick-rules.js';
+import { ServiceNodes } from '../../selector/service-nodes.js';
 import { others } from './others.js';
 import { addressOf, create, ignoresWeights, isKeyed, keys, listedNodes, names } from './subjects.js';
 

@@ -5,7 +5,8 @@ import type { BalancerName } from '../../selector/balancer/named.js';
 import { checkEjection } from '../../selector/ejection.js';
 import { NodeLoad } from '../../selector/load.js';
 import { createNode } from '../../selector/node.js';
-import { balancerAlone, ServiceNodes } from '../../selector/service-nodes.js';
+import { balancerAlone } from '../../selector/pick-rules.js';
+import { ServiceNodes } from '../../selector/service-nodes.js';
 import { EventQueue } from './event-queue.js';
 import { addressOf, create, isKeyed } from './subjects.js';
 

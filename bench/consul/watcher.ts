@@ -1,8 +1,8 @@
 import { consul } from '../../plugin/consul/consul.js';
 import { silentLogger } from '../../rpc/log.js';
 import { roundRobin } from '../../selector/balancer/round-robin.js';
+import { balancerAlone } from '../../selector/pick-rules.js';
 import { Selector } from '../../selector/selector.js';
-import { balancerAlone } from '../../selector/service-nodes.js';
 import type { Arrived } from './arrival.js';
 
 // A client's selector in a process of its own: argv is the agent, the service, and how many nodes will come.

@@ -8,7 +8,8 @@ import { checkEjection, type EjectionOptions, FailureRecord } from '../../select
 import type { ListedNode } from '../../selector/listed-node.js';
 import { NodeLoad } from '../../selector/load.js';
 import { createNode } from '../../selector/node.js';
-import { balancerAlone, type PickRules, ServiceNodes } from '../../selector/service-nodes.js';
+import { balancerAlone, type PickRules } from '../../selector/pick-rules.js';
+import { ServiceNodes } from '../../selector/service-nodes.js';
 
 const failed = new RpcError(Status.UNAVAILABLE, 'broken');
 const rules = checkEjection({})!;
