@@ -66,6 +66,7 @@ else {
         'p99 ms',
         'failed',
         'recovered ms',
+        'then',
       ],
       ...figures.map((one) => [
         one.kind,
@@ -79,6 +80,7 @@ else {
         ms(one.refusedP99Ms),
         String(one.failed),
         one.recoveredMs.toFixed(0),
+        `${(100 * one.capacityAfter).toFixed(0)} %`,
       ]),
     ]),
   );

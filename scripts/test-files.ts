@@ -46,7 +46,7 @@ export function chooseTests(
 export function batches(
   files: readonly string[],
 ): { readonly files: readonly string[]; readonly alone: boolean }[] {
-  const isAlone = (file: string) => file.includes('.alone.');
+  const isAlone = (file: string) => /\.alone\.[^/]*test\.js$/.test(file);
   return [
     { files: files.filter((file) => !isAlone(file)), alone: false },
     { files: files.filter(isAlone), alone: true },

@@ -45,7 +45,10 @@ async function run(choice: TestChoice): Promise<void> {
   // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone does not.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
   for (const batch of batches(files)) {
-    if (stopped) break;
+    if (stopped) {
+      process.exitCode ||= 1;
+      break;
+    }
     const flags = [
       '--enable-source-maps',
       '--test-reporter=spec',
@@ -65,7 +68,10 @@ async function run(choice: TestChoice): Promise<void> {
     } catch (error) {
       console.error(`cannot run ${node}: ${(error as Error).message}`);
       process.exitCode = 1;
+      break;
     }
+    if (batch.alone && process.exitCode)
+      console.error('tests have failed; perhaps not these, but some before');
   }
 }
 

@@ -201,7 +201,11 @@ export class ServiceNodes {
         { maybeExecuted: false },
       );
     if (throttle !== undefined && this.#load.holdsBack(throttle, now, this.#options.random()))
-      throw unavailable(`${service} refuses or fails most calls, so this client holds some of them back`);
+      throw new RpcError(
+        Status.UNAVAILABLE,
+        `${service} refuses or fails most calls, so this client holds some of them back (throttle)`,
+        { maybeExecuted: false },
+      );
   }
 
   get #reachable(): number {
@@ -285,6 +289,3 @@ export class ServiceNodes {
     );
   }
 }
-
-const unavailable = (text: string): RpcError =>
-  new RpcError(Status.UNAVAILABLE, text, { maybeExecuted: false });

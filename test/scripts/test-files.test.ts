@@ -82,6 +82,30 @@ describe('the test script', async () => {
     );
   });
 
+  const runBoth = async (script: string) => {
+    const node = join(folder, 'node');
+    await writeFile(node, `#!/bin/sh\n${script}\n`);
+    await chmod(node, 0o755);
+    return run(['--faults', 'overload.alone', 'wire.faults'], { LICTOR_NODE: node });
+  };
+
+  test('runs those that run alone after the others, and fails when either do', async () => {
+    const { code, output } = await runBoth('echo "ran $@"; case "$*" in *alone*) exit 0;; *) exit 7;; esac');
+    assert.equal(code, 7);
+    assert.deepEqual(output.match(/--test-concurrency=\d+|[a-z.]+\.faults\.test\.js/g)?.slice(1), [
+      'wire.faults.test.js',
+      '--test-concurrency=1',
+      'overload.alone.faults.test.js',
+    ]);
+    assert.match(output, /some before/);
+  });
+
+  test('fails when it is stopped between the two', async () => {
+    const { code, output } = await runBoth("trap '' TERM; kill -TERM $PPID; sleep 0.2; echo ran; exit 0");
+    assert.equal(code, 1);
+    assert.equal(output.match(/ran/g)?.length, 1);
+  });
+
   test('fails when the binary cannot be run', async () => {
     const { code, output } = await run(['hash.test'], { LICTOR_NODE: join(folder, 'missing') });
     assert.equal(code, 1);
