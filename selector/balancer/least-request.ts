@@ -4,7 +4,7 @@ import { inFlight } from '../load-metric.js';
 import { activeNodes, relativeWeights } from '../weight.js';
 
 export type LeastRequestOptions = {
-  /** Nodes that are compared for a call, from 1 to 100; all nodes when there are no more than these. @default 5 */
+  /** Nodes that are compared for a call, from 1 to 100; all nodes when there are no more than these. @default 4 */
   choices?: number;
   /** A number from 0 up to but without 1. @default Math.random */
   random?: () => number;
@@ -15,7 +15,7 @@ export type LeastRequestOptions = {
  * pick does not look at thousands. Of several alike one is drawn. A node of weight 0 is drained.
  * @throws RangeError for `choices` out of range
  */
-export function leastRequest({ choices = 5, random = Math.random }: LeastRequestOptions = {}): Balancer {
+export function leastRequest({ choices = 4, random = Math.random }: LeastRequestOptions = {}): Balancer {
   if (!Number.isInteger(choices) || choices < 1 || choices > 100)
     throw new RangeError(`choices: a whole number from 1 to 100, got ${choices}`);
   return {
