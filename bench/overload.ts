@@ -51,7 +51,7 @@ const cost = await costUs();
 
 if (args.json) console.log(JSON.stringify({ seconds, times, figures, cost }));
 else {
-  const ms = (number: number) => number.toFixed(1);
+  const ms = (number: number) => (Number.isNaN(number) ? '' : number.toFixed(1));
   console.log(
     aligned([
       [
