@@ -24,7 +24,7 @@ export type Behaviour = {
 
 export type Registry = { readonly kind: 'consul' | 'local' | 'none'; readonly where: string };
 
-export type NodeOptions = Pick<ServerOptions, 'address' | 'drainMs' | 'graceMs' | 'weight'> & {
+export type NodeOptions = Pick<ServerOptions, 'address' | 'drainMs' | 'graceMs' | 'overload' | 'weight'> & {
   readonly registry: Registry;
   readonly behaviour?: Behaviour | undefined;
   /** A file for the number of each call that is begun. */
