@@ -36,6 +36,8 @@ export interface ChaosProxy extends AsyncDisposable {
   readonly cuts: number;
   /** Of all connections, from the server. */
   readonly replyBytes: number;
+  /** How long each piece was on its way, there or back, in milliseconds: on a busy machine longer than the chaos says. */
+  readonly heldMs: readonly number[];
 }
 
 /** @param target where the server is: `127.0.0.1:port` */
@@ -43,7 +45,7 @@ export async function chaosProxy(target: string, first: Chaos = {}): Promise<Cha
   const [host, port] = target.split(':') as [string, string];
   const open = new Set<Socket>();
   const lines = new Set<Line>();
-  const all = { cuts: 0, replyBytes: 0 };
+  const all = { cuts: 0, replyBytes: 0, heldMs: [] as number[] };
   let chaos = first;
 
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
@@ -71,10 +73,12 @@ export async function chaosProxy(target: string, first: Chaos = {}): Promise<Cha
   function pass(line: Line, side: Side, from: Socket, to: Socket): void {
     let order = Promise.resolve();
     const later = (then: () => Promise<void> | void) => {
-      const due = performance.now() + delayMs(chaos);
+      const came = performance.now();
+      const due = came + delayMs(chaos);
       order = order.then(async () => {
         const left = due - performance.now();
         if (left > 0.5) await sleep(left);
+        all.heldMs.push(performance.now() - came);
         // What comes after a hole would be no stream of bytes any more.
         if (chaos.drops) line.state = 'lost';
         if (line.state !== 'lost') await then();
@@ -131,6 +135,9 @@ export async function chaosProxy(target: string, first: Chaos = {}): Promise<Cha
     },
     get replyBytes() {
       return all.replyBytes;
+    },
+    get heldMs() {
+      return all.heldMs;
     },
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy();

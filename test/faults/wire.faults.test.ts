@@ -93,9 +93,9 @@ for (const { method, retry, what } of [
   });
 }
 
-for (const { what, lossShare, mostMs } of [
-  { what: 'A line of 200 ms ± 50', lossShare: 0, mostMs: 600 },
-  { what: 'A line of 200 ms ± 50 that loses 5 %', lossShare: 0.05, mostMs: 1_500 },
+for (const { what, lossShare } of [
+  { what: 'A line of 200 ms ± 50', lossShare: 0 },
+  { what: 'A line of 200 ms ± 50 that loses 5 %', lossShare: 0.05 },
 ]) {
   test(`F34: ${what} costs no call, and no node is left out for it`, LIMIT, async (t) => {
     await using nodes = nodesIn('none');
@@ -116,12 +116,19 @@ for (const { what, lossShare, mostMs } of [
     await calls.stop();
     const times = calls.seen.filter((one) => one.at >= connected).map((one) => one.ms);
     const p99 = quantile(times, 0.99);
+    const thereAndBackMs =
+      2 *
+      quantile(
+        [first, second, third].flatMap(({ heldMs }) => heldMs),
+        0.99,
+      );
     t.diagnostic(
-      `${calls.sent()} calls, ${JSON.stringify(calls.failed())} failed; p50 ${ms(quantile(times, 0.5))}, p99 ${ms(p99)}`,
+      `${calls.sent()} calls, ${JSON.stringify(calls.failed())} failed; p50 ${ms(quantile(times, 0.5))}, p99 ${ms(p99)}, of the line ${ms(thereAndBackMs)}`,
     );
     assert.deepEqual(calls.failed(), {});
     assert.deepEqual([...leftOut], []);
-    assert.ok(p99 <= mostMs, ms(p99));
+    // The line and the work, and no time-out.
+    assert.ok(p99 <= 3 * thereAndBackMs, `${ms(p99)}, of the line ${ms(thereAndBackMs)}`);
     for (const { connections } of [first, second, third]) assert.equal(connections, 1);
   });
 }
