@@ -1,4 +1,5 @@
 import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
+import { currentContext } from '../rpc/async-context.js';
 import type { CallOptions } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
@@ -29,6 +30,8 @@ export class HedgedUnary implements Timed, Abortable {
   readonly #options: CallOptions;
   readonly #wantsMetadata: boolean;
   readonly #settle: UnarySettle;
+  /** The caller's: attempts after the first begin with a timer, or with the end of another attempt. */
+  readonly #context = currentContext();
   readonly #running = new Set<UnaryInvocation>();
   readonly #tried: ListedNode[] = [];
   #made = 0;
@@ -51,8 +54,9 @@ export class HedgedUnary implements Timed, Abortable {
     this.#wantsMetadata = wantsMetadata || options.onHeader !== undefined || options.onTrailer !== undefined;
     this.#settle = (error, reply, header, trailer) => {
       try {
-        if (header) options.onHeader?.(header);
-        if (trailer) options.onTrailer?.(trailer);
+        if (header && options.onHeader) this.#context.runInAsyncScope(options.onHeader, undefined, header);
+        if (trailer && options.onTrailer)
+          this.#context.runInAsyncScope(options.onTrailer, undefined, trailer);
       } catch (reason) {
         return settle(RpcError.from(reason), undefined, header, trailer);
       }
@@ -70,11 +74,15 @@ export class HedgedUnary implements Timed, Abortable {
 
   onDeadline(): void {
     const now = performance.now();
-    if (!this.#isOver && this.#retries.budget.take(now)) this.#attempt(now);
+    if (!this.#isOver && this.#retries.budget.take(now)) this.#attemptInContext(now);
   }
 
   onAborted(signal: AbortSignal): void {
     this.#over(cancelledBy(signal, true), undefined, undefined, undefined);
+  }
+
+  #attemptInContext(now: number): void {
+    this.#context.runInAsyncScope(this.#attempt, this, now);
   }
 
   #attempt(now: number): void {
@@ -119,7 +127,7 @@ export class HedgedUnary implements Timed, Abortable {
     const attempts = { made: this.#made, unsent: 0 };
     if (this.#retries.delayMs(error, attempts, how, now) !== undefined) {
       wheel.remove(this);
-      return this.#attempt(now);
+      return this.#attemptInContext(now);
     }
     // Another one may still be answered.
     if (this.#running.size > 0) return;

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { isStream, StreamInContext } from '../rpc/async-context.js';
 import { type Call, type CallOptions, type Reply, streamsReplies } from '../rpc/call.js';
 import { type Deadline, deadlineIn } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
@@ -128,7 +129,8 @@ export class Invoker {
         surroundingCall()?.deadline,
       ),
       signal,
-      message,
+      // Where interceptors wrap the caller's requests, these are asked for in the interceptors' context.
+      message: isStream(message) && kind !== 'unary' ? new StreamInContext(message) : message,
       options,
     });
     // Whatever an interceptor throws, a caller gets the one error of calls.

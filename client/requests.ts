@@ -1,3 +1,4 @@
+import { isStream, StreamInContext } from '../rpc/async-context.js';
 import { streamsRequests } from '../rpc/call.js';
 import { RpcError } from '../rpc/error.js';
 import type { Method } from '../rpc/service.js';
@@ -10,11 +11,13 @@ export interface Requests {
   open(): AsyncIterable<unknown>;
 }
 
-/** @throws RpcError INVALID_ARGUMENT for what cannot be iterated, where the method wants that */
+/**
+ * The user's own iteration runs in the async context in which this is called, whichever attempt reads it.
+ * @throws RpcError INVALID_ARGUMENT for what cannot be iterated, where the method wants that
+ */
 export function requestsOf(method: Method, message: unknown): Requests {
   if (!streamsRequests(method)) return { canReplay: true, open: () => one(message) };
-  if (typeof message === 'object' && message !== null && Symbol.asyncIterator in message)
-    return new Stream(message as AsyncIterable<unknown>);
+  if (isStream(message)) return new Stream(new StreamInContext(message));
   throw new RpcError(
     Status.INVALID_ARGUMENT,
     `${method.path} takes an AsyncIterable of requests, got ${message === null ? 'null' : typeof message}`,

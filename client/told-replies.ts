@@ -1,14 +1,20 @@
+import type { AsyncResource } from 'node:async_hooks';
+import { currentContext } from '../rpc/async-context.js';
 import type { CallOptions } from '../rpc/call.js';
 import { RpcError } from '../rpc/error.js';
 import type { StreamInvocation } from './stream.js';
 
 type Step = IteratorResult<unknown, undefined>;
 
-/** The replies of a stream, with header and trailer told; what those who are told throw fails the call. */
+/**
+ * The replies of a stream, with header and trailer told, in the async context of the call; what those who are told throw
+ * fails the call.
+ */
 export class ToldReplies implements AsyncIterableIterator<unknown, undefined> {
   readonly #replies: StreamInvocation;
   readonly #onHeader: CallOptions['onHeader'];
   readonly #onTrailer: CallOptions['onTrailer'];
+  readonly #context: AsyncResource = currentContext();
   #headerTold: Promise<void> | undefined;
   #failure: RpcError | undefined;
   #isOver = false;
@@ -53,7 +59,7 @@ export class ToldReplies implements AsyncIterableIterator<unknown, undefined> {
     const header = await this.#replies.header;
     if (this.#isOver) return;
     try {
-      this.#onHeader?.(header);
+      if (this.#onHeader) this.#context.runInAsyncScope(this.#onHeader, undefined, header);
     } catch (reason) {
       this.#failure = RpcError.from(reason);
       this.#replies.cancel(this.#failure);
@@ -64,7 +70,7 @@ export class ToldReplies implements AsyncIterableIterator<unknown, undefined> {
   #end(): void {
     this.#isOver = true;
     try {
-      this.#onTrailer?.(this.#replies.trailer);
+      if (this.#onTrailer) this.#context.runInAsyncScope(this.#onTrailer, undefined, this.#replies.trailer);
     } catch (reason) {
       throw RpcError.from(reason);
     }

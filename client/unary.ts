@@ -1,5 +1,7 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { checkCompression } from '../codec/compression.js';
 import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
+import { currentContext } from '../rpc/async-context.js';
 import type { CallOptions } from '../rpc/call.js';
 import type { CompressionName } from '../rpc/compression.js';
 import type { Deadline } from '../rpc/deadline.js';
@@ -54,6 +56,8 @@ export class UnaryInvocation implements UnaryCall, Abortable {
   /** Of the server's call in whose handler this one is made. */
   readonly #outerSignal: AbortSignal | undefined;
   readonly #settle: UnarySettle;
+  /** The caller's, for those who are told of header and trailer. */
+  readonly #context: AsyncResource | undefined;
   /** Of the whole call. */
   readonly #deadline: Deadline | undefined;
   #node: ListedNode | undefined;
@@ -91,7 +95,9 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     this.#deadline = this.deadline = outer ? earlier(call.deadline, outer.deadline) : call.deadline;
     this.#options = options;
     this.compression = options.compression;
-    this.wantsMetadata = wantsMetadata || options.onHeader !== undefined || options.onTrailer !== undefined;
+    const hasCallbacks = options.onHeader !== undefined || options.onTrailer !== undefined;
+    this.#context = hasCallbacks ? currentContext() : undefined;
+    this.wantsMetadata = wantsMetadata || hasCallbacks;
     this.#settle = settle;
     this.#tried = tried;
   }
@@ -214,8 +220,8 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     if (this.#outerSignal) forgetAborted(this.#outerSignal, this);
     const { onHeader, onTrailer } = this.#options;
     try {
-      if (onHeader && header) onHeader(header);
-      if (onTrailer && trailer) onTrailer(trailer);
+      if (onHeader && header) this.#context!.runInAsyncScope(onHeader, undefined, header);
+      if (onTrailer && trailer) this.#context!.runInAsyncScope(onTrailer, undefined, trailer);
     } catch (reason) {
       return this.#settle(RpcError.from(reason), undefined, header, trailer);
     }

@@ -1,3 +1,4 @@
+import { currentContext } from './async-context.js';
 import type { CompressionName } from './compression.js';
 import type { Deadline } from './deadline.js';
 import type { RpcError } from './error.js';
@@ -112,12 +113,15 @@ export const streamsReplies = (method: Method): boolean =>
 
 /**
  * Tells `done` once how the call ended, whatever its kind: for one reply that is now, for a stream of replies when
- * it has ended, failed, or been left before its end, which is CANCELLED. Returns the reply to pass on.
+ * it has ended, failed, or been left before its end, which is CANCELLED. `done` runs in the async context in which
+ * `whenDone` was called. Returns the reply to pass on.
  */
 export function whenDone(call: Call, reply: Reply, done: (error: RpcError | undefined) => void): Reply {
   if (!streamsReplies(call.method)) {
     done(undefined);
     return reply;
   }
-  return { ...reply, message: new Watched(reply.message as AsyncIterable<unknown>, done) };
+  const context = currentContext();
+  const inContext = (error: RpcError | undefined) => context.runInAsyncScope(done, undefined, error);
+  return { ...reply, message: new Watched(reply.message as AsyncIterable<unknown>, inContext) };
 }

@@ -18,11 +18,13 @@ export function hasSide(side: keyof typeof sides): void {
   if (sides.client && sides.server) storage ??= new AsyncLocalStorage();
 }
 
-/** Whether calls are followed: by a closure that is spared otherwise. */
-export const hasBothSides = (): boolean => storage !== undefined;
-
 /** The call within whose handler this runs; undefined outside, and where no process could have both. */
 export const surroundingCall = (): SurroundingCall | undefined => storage?.getStore();
+
+/** Makes `call` the one around all that runs in its own async context: the calls that it makes end with it. */
+export function enterCall(call: SurroundingCall): void {
+  storage?.enterWith(call);
+}
 
 /** Runs a handler: the calls that it makes end with this one. */
 export function within<T>(call: SurroundingCall, run: () => T): T {

@@ -1,3 +1,4 @@
+import { outsideCalls } from './async-context.js';
 import type { Deadline } from './deadline.js';
 
 const TICK_MS = 5;
@@ -94,7 +95,8 @@ export class TimerWheel {
   #arm(tick: number): void {
     clearTimeout(this.#timer);
     this.#timerTick = tick;
-    this.#timer = setTimeout(this.#turn, Math.max(1, Math.ceil(tick * TICK_MS - this.#now())));
+    const ms = Math.max(1, Math.ceil(tick * TICK_MS - this.#now()));
+    this.#timer = outsideCalls(() => setTimeout(this.#turn, ms));
   }
 }
 

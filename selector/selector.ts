@@ -1,3 +1,4 @@
+import { outsideCalls } from '../rpc/async-context.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { deadlineExceeded, remainingMs } from '../rpc/deadline.js';
 import type { Logger } from '../rpc/log.js';
@@ -8,6 +9,7 @@ import type { EmptyListPolicy, Link } from './list-guard.js';
 import type { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import { NodeLoad } from './load.js';
+import type { Node } from './node.js';
 import type { PickRules } from './pick-rules.js';
 import type { Resolver } from './resolver.js';
 import { type Selection, ServiceNodes } from './service-nodes.js';
@@ -69,15 +71,16 @@ export class Selector {
       random: Math.random,
       now: () => performance.now(),
     });
-    const watch = new SharedWatch(checkServiceName(name), {
+    const options = {
       ...this.#options,
-      link: (address) => this.#linkTo(address),
-      onNodes: (listed) => {
+      link: (address: string) => this.#linkTo(address),
+      onNodes: (listed: readonly Node[]) => {
         const before = [...nodes.addresses];
         nodes.replace(listed);
         for (const address of before) this.#forgetIfGone(address);
       },
-    });
+    };
+    const watch = outsideCalls(() => new SharedWatch(checkServiceName(name), options));
     const service = new ServiceSelector(watch, nodes);
     this.#services.set(name, service);
     return service;

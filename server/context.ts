@@ -1,3 +1,5 @@
+import type { AsyncResource } from 'node:async_hooks';
+import { currentContext } from '../rpc/async-context.js';
 import type { CallContext, Peer } from '../rpc/call.js';
 import type { CompressionName } from '../rpc/compression.js';
 import { type Deadline, deadlineExceeded, remainingMs } from '../rpc/deadline.js';
@@ -17,6 +19,8 @@ export abstract class ServerCall implements CallContext, Timed {
   readonly method: Method;
   readonly peer: Peer;
   readonly deadline: Deadline | undefined;
+  /** The async context of this call alone, in which all that it runs is run. */
+  readonly asyncContext = currentContext();
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
@@ -26,6 +30,7 @@ export abstract class ServerCall implements CallContext, Timed {
   #headerSent = false;
   // Made when a handler asks for it: most do not, and an AbortController costs more than the rest of a call's state.
   #controller: AbortController | undefined;
+  #listening: AsyncResource | undefined; // The async context of those who listen to the signal.
   #cancelled: RpcError | undefined;
 
   /** @param deadline the client's, or the server's own for a call that came without */
@@ -56,8 +61,11 @@ export abstract class ServerCall implements CallContext, Timed {
   }
 
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#cancelled && !this.#controller.signal.aborted) this.#controller.abort(this.#cancelled);
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      this.#listening = currentContext();
+      if (this.#cancelled) this.#controller.abort(this.#cancelled);
+    }
     return this.#controller.signal;
   }
 
@@ -108,11 +116,12 @@ export abstract class ServerCall implements CallContext, Timed {
     this.#incoming.trailer = this.#trailer;
   }
 
+  /** From a timer, a socket or another call: what it ends runs in its own async context all the same. */
   cancel(error: RpcError): void {
     if (this.#cancelled) return;
     this.#cancelled = error;
-    this.#controller?.abort(error);
-    this.onCancelled(error);
+    this.#listening?.runInAsyncScope(() => this.#controller!.abort(error));
+    this.asyncContext.runInAsyncScope(this.onCancelled, this, error);
   }
 
   onDeadline(): void {

@@ -1,10 +1,12 @@
+import { AsyncResource } from 'node:async_hooks';
+import { currentContext, isStream, StreamInContext } from '../rpc/async-context.js';
 import { type CallContext, streamsReplies } from '../rpc/call.js';
 import { isRpcError, RpcError } from '../rpc/error.js';
 import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
 import type { Logger } from '../rpc/log.js';
 import type { Method } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
-import { hasBothSides, within } from '../rpc/surrounding-call.js';
+import { within } from '../rpc/surrounding-call.js';
 import type { IncomingStream, IncomingUnary } from '../transport/transport.js';
 import { MAX_RESPONSE_METADATA_BYTES, type ServerCall } from './context.js';
 import type { Gate } from './gate.js';
@@ -52,14 +54,16 @@ export class MethodRunner implements Runner {
       const goesOn = this.#startUnary(incoming, request, now);
       gate.overload?.took(performance.now() - now, goesOn);
     } else if (verdict === 'wait') {
-      gate.wait(incoming, incoming.requestBytes, now, (turn) => this.#startUnary(incoming, request, turn));
+      // Its turn comes at the end of another call, in whose async context it must not run.
+      const run = AsyncResource.bind((turn: number) => this.#startUnary(incoming, request, turn));
+      gate.wait(incoming, incoming.requestBytes, now, run);
     }
   }
 
   /** @returns whether the handler goes on */
   #startUnary(incoming: IncomingUnary, request: unknown, now: number): boolean {
     const run = new UnaryRun(this, incoming, now);
-    return hasBothSides() ? within(run, () => run.start(request)) : run.start(request);
+    return run.asyncContext.runInAsyncScope(run.start, run, request);
   }
 
   stream(incoming: IncomingStream, requests: AsyncIterable<unknown>): void {
@@ -70,14 +74,18 @@ export class MethodRunner implements Runner {
       this.#startStream(incoming, requests);
       gate.overload?.took(performance.now() - now, true);
     } else if (verdict === 'wait') {
-      gate.wait(incoming, 0, now, () => this.#startStream(incoming, requests));
+      gate.wait(
+        incoming,
+        0,
+        now,
+        AsyncResource.bind(() => this.#startStream(incoming, requests)),
+      );
     }
   }
 
   #startStream(incoming: IncomingStream, requests: AsyncIterable<unknown>): true {
     const run = new StreamRun(this, incoming);
-    if (hasBothSides()) void within(run, () => run.start(requests));
-    else void run.start(requests);
+    void run.asyncContext.runInAsyncScope(run.start, run, requests);
     return true;
   }
 
@@ -93,7 +101,15 @@ export class MethodRunner implements Runner {
 
   handle(message: unknown, context: CallContext): unknown {
     // An interceptor may have changed its deadline, or its signal.
-    return within(context, () => this.#handler(message, context));
+    return within(context, () =>
+      streamsReplies(this.method) ? this.#replies(message, context) : this.#handler(message, context),
+    );
+  }
+
+  /** Their steps run in the async context in which the interceptors called the handler. */
+  async #replies(message: unknown, context: CallContext): Promise<AsyncIterable<unknown>> {
+    const asyncContext = currentContext();
+    return new StreamInContext(this.checkedStream(await this.#handler(message, context)), asyncContext);
   }
 
   /** A reply, or the replies, as the method wants them. @throws RpcError INTERNAL */
@@ -113,8 +129,7 @@ export class MethodRunner implements Runner {
   }
 
   checkedStream(result: unknown): AsyncIterable<unknown> {
-    if (typeof result === 'object' && result !== null && Symbol.asyncIterator in result)
-      return result as AsyncIterable<unknown>;
+    if (isStream(result)) return result;
     throw new RpcError(
       Status.INTERNAL,
       `${this.method.path}: the handler returned no AsyncIterable of replies`,

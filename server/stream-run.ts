@@ -1,6 +1,7 @@
 import { streamsReplies, streamsRequests } from '../rpc/call.js';
 import type { RpcError } from '../rpc/error.js';
 import { single } from '../rpc/single.js';
+import { enterCall } from '../rpc/surrounding-call.js';
 import { pump, type Sink } from '../transport/pump.js';
 import type { IncomingStream } from '../transport/transport.js';
 import { ServerCall } from './context.js';
@@ -21,7 +22,9 @@ export class StreamRun extends ServerCall implements Sink, Placed {
     this.#incoming = incoming;
   }
 
+  /** To be called in the call's own async context. */
   async start(requests: AsyncIterable<unknown>): Promise<void> {
+    enterCall(this);
     const { method } = this;
     try {
       const message = streamsRequests(method) ? requests : await single(requests, `${method.path}: request`);

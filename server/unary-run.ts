@@ -1,4 +1,5 @@
 import type { RpcError } from '../rpc/error.js';
+import { enterCall } from '../rpc/surrounding-call.js';
 import type { IncomingUnary } from '../transport/transport.js';
 import { ServerCall } from './context.js';
 import type { Placed } from './overload/overstays.js';
@@ -21,8 +22,12 @@ export class UnaryRun extends ServerCall implements Placed {
     this.#window = runner.gate.overload?.began() ?? 0;
   }
 
-  /** @returns whether the handler goes on */
+  /**
+   * To be called in the call's own async context.
+   * @returns whether the handler goes on
+   */
   start(request: unknown): boolean {
+    enterCall(this);
     let result: unknown;
     try {
       result = this.#runner.run(request, this);

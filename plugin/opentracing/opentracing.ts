@@ -1,11 +1,11 @@
 import { globalTracer, type Span, type Tracer } from 'opentracing';
-import { type Call, streamsReplies, whenDone } from '../../rpc/call.js';
+import { type Call, whenDone } from '../../rpc/call.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Interceptor } from '../../rpc/interceptor.js';
 import type { Logger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
 import type { TracingPlugin } from '../plugin.js';
-import { activeSpans, eachStepIn } from './active.js';
+import { activeSpans } from './active.js';
 import { extract, inject } from './carrier.js';
 import { type Guard, guarded } from './guard.js';
 import { failureLog, resultTags, startTags } from './tags.js';
@@ -86,11 +86,8 @@ export function opentracing(options: OpenTracingOptions = {}): OpenTracing {
         return whenDone(call, await next(call), end);
       }
       onAbort(call.signal, end);
-      const within = <T>(run: () => T): T => active.run(span, run);
-      const reply = await within(() => next(call));
-      if (!streamsReplies(call.method)) return whenDone(call, reply, end);
-      const message = eachStepIn(within, reply.message as AsyncIterable<unknown>);
-      return whenDone(call, { ...reply, message }, end);
+      const reply = await active.run(span, () => next(call));
+      return whenDone(call, reply, end);
     } catch (error) {
       end(error ?? new Error('nothing was thrown'));
       throw error;

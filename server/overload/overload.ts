@@ -1,3 +1,4 @@
+import { outsideCalls } from '../../rpc/async-context.js';
 import { RpcError } from '../../rpc/error.js';
 import { NOT_EXECUTED } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
@@ -78,7 +79,7 @@ export class Overload {
   constructor(settings: OverloadSettings, limits: OverloadLimits) {
     this.#settings = settings;
     this.#now = limits.now ?? (() => performance.now());
-    this.#later = limits.nextTurn ?? ((turn) => void setImmediate(turn));
+    this.#later = limits.nextTurn ?? ((turn) => outsideCalls(() => setImmediate(turn)));
     this.#queue = new CallQueue(settings.maxQueued, settings.maxQueuedBytes);
     this.#limit = new GradientLimit(settings.minConcurrentCalls, limits.maxConcurrentCalls);
   }

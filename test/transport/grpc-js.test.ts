@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { contextContract } from '../contract/context.js';
 import { transportContract } from '../contract/transport.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lictor-test-'));
@@ -17,3 +18,4 @@ transportContract({
     return `unix:${join(folder, `${sockets++}.sock`)}`;
   },
 });
+contextContract('grpc-js', () => 'grpc-js');

@@ -1,5 +1,6 @@
 import type { Channel, Metadata as GrpcMetadata } from '@grpc/grpc-js';
 import { parseAddress } from '../../rpc/address.js';
+import { outsideCalls } from '../../rpc/async-context.js';
 import { remainingMs } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
@@ -38,10 +39,8 @@ export class GrpcConnection implements Connection {
     this.#options = options;
     this.#onReachable = options.onReachable;
     const { Channel } = grpc();
-    this.#channel = new Channel(
-      target(options.address),
-      channelCredentials(options.tls),
-      channelOptions(options),
+    this.#channel = outsideCalls(
+      () => new Channel(target(options.address), channelCredentials(options.tls), channelOptions(options)),
     );
   }
 
@@ -101,9 +100,12 @@ export class GrpcConnection implements Connection {
   }
 
   #create(call: OutgoingCall) {
-    if (!this.#watching) this.#watch();
     const left = remainingMs(call.deadline);
-    return this.#channel.createCall(call.wire.method.path, Date.now() + left, null, null, null);
+    // The first call opens the connection.
+    return outsideCalls(() => {
+      if (!this.#watching) this.#watch();
+      return this.#channel.createCall(call.wire.method.path, Date.now() + left, null, null, null);
+    });
   }
 
   readonly #ended = (call: Cancellable, error: RpcError | undefined) => {

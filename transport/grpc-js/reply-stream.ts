@@ -4,6 +4,7 @@ import type {
   InterceptingListener,
   StatusObject,
 } from '@grpc/grpc-js';
+import { outsideCalls } from '../../rpc/async-context.js';
 import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
@@ -56,7 +57,8 @@ export class GrpcReplyStream
   }
 
   start(metadata: GrpcMetadata, requests: AsyncIterable<unknown>): void {
-    this.#grpc.start(metadata, this);
+    // It may open the connection, and it arms timers.
+    outsideCalls(() => this.#grpc.start(metadata, this));
     this.#stopRequests = pump(requests, this);
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { outsideCalls } from '../../rpc/async-context.js';
 import type { Deadline } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
@@ -116,7 +117,7 @@ export class H2Connection implements Connection {
     }
     this.#waiting.push(waiting);
     this.#socket?.ref();
-    if (!this.#current && !this.#socket) this.#connect();
+    if (!this.#current && !this.#socket) outsideCalls(() => this.#connect());
   }
 
   /** gRFC A6: what no server has looked at is sent again, whatever the call's own rule for that. */

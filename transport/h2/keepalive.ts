@@ -1,3 +1,5 @@
+import { outsideCalls } from '../../rpc/async-context.js';
+
 const MINUTE_MS = 60_000;
 /** Nothing is gained by more patience than that of TCP's own keepalive (RFC 1122, 4.2.3.6). */
 const MOST_MS = 120 * MINUTE_MS;
@@ -106,7 +108,7 @@ export class Keepalive {
 
   #arm(ms: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#look, Math.ceil(ms)).unref();
+    this.#timer = outsideCalls(() => setTimeout(this.#look, Math.ceil(ms)).unref());
   }
 
   readonly #look = (): void => {

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { Cancellable, ConnectOptions, ListenOptions } from '../transport.js';
 
 /** Who has calls in flight, and may be told when the last has ended. */
@@ -9,6 +10,8 @@ export interface CallOwner {
 /** A server's end. */
 export interface Endpoint extends CallOwner {
   readonly options: ListenOptions;
+  /** The async context of who listens: on a wire, a client's does not reach the server. */
+  readonly context: AsyncResource;
 }
 
 /** A client's end. */

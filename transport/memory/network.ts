@@ -1,3 +1,4 @@
+import { currentContext } from '../../rpc/async-context.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import { listenError } from '../listen-error.js';
@@ -23,7 +24,7 @@ export class MemoryNetwork {
   async listen(options: ListenOptions): Promise<Listener> {
     const address = options.address.replace(/:0$/, () => `:${this.#nextPort++}`);
     if (this.#endpoints.has(address)) throw listenError(address, new Error('EADDRINUSE'));
-    const endpoint: Endpoint = { options, calls: new Set() };
+    const endpoint: Endpoint = { options, context: currentContext(), calls: new Set() };
     this.#endpoints.set(address, endpoint);
     this.#tell(address, true);
     let closing: Promise<void> | undefined;

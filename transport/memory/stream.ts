@@ -50,7 +50,7 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     try {
       const { route, wire } = this.arrive();
       this.#serverWire = wire;
-      route.stream(this, this.#requests);
+      this.endpoint!.context.runInAsyncScope(route.stream, route, this, this.#requests);
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
     }

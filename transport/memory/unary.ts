@@ -42,7 +42,7 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
       this.requestCompressed = sentRequest.compression !== 'identity';
       const message = arrived(sentRequest, maxMessageBytes);
       this.requestBytes = message.length;
-      route.unary(this, wire.request.decode(message));
+      this.endpoint!.context.runInAsyncScope(route.unary, route, this, wire.request.decode(message));
     } catch (reason) {
       this.finish(RpcError.from(reason, Status.INTERNAL));
     }
