@@ -57,7 +57,8 @@ export class GrpcConnection implements Connection {
     }
     const unary = new GrpcUnary(this.#create(call), call, this.#address, this.#ended);
     this.#calls.add(unary);
-    unary.start(metadataOf(call), request);
+    // It may open the connection, and the call's end arms the channel's timers.
+    outsideCalls(() => unary.start(metadataOf(call), request));
     return unary;
   }
 

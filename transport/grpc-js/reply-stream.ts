@@ -19,7 +19,10 @@ import { writeFlags } from './write-flags.js';
 type GrpcCall = ReturnType<ChannelInterface['createCall']>;
 type Step = IteratorResult<unknown, undefined>;
 
-/** One streaming call on a channel. A reply is asked for when the reader asks, so its pace reaches the node. */
+/**
+ * One streaming call on a channel. A reply is asked for when the reader asks, so its pace reaches the node. What grpc-js
+ * does for it runs outside of the caller's context, in which it would leave timers of the channel.
+ */
 export class GrpcReplyStream
   implements InterceptingListener, ReplyStream, AsyncIterator<unknown, undefined>, Sink
 {
@@ -57,7 +60,6 @@ export class GrpcReplyStream
   }
 
   start(metadata: GrpcMetadata, requests: AsyncIterable<unknown>): void {
-    // It may open the connection, and it arms timers.
     outsideCalls(() => this.#grpc.start(metadata, this));
     this.#stopRequests = pump(requests, this);
   }
@@ -79,7 +81,7 @@ export class GrpcReplyStream
       return error ? Promise.reject(error) : Promise.resolve({ done: true, value: undefined });
     }
     const step = this.#readers.wait();
-    this.#grpc.startRead();
+    outsideCalls(() => this.#grpc.startRead());
     return step;
   }
 
@@ -138,15 +140,13 @@ export class GrpcReplyStream
     const bytes = requestBytes(this.#call.wire, message, this.#maxMessageBytes);
     // grpc-js calls back when the bytes have gone to the socket's buffer: that is the node's pace.
     return new Promise((resolve) => {
-      this.#grpc.sendMessageWithContext(
-        { callback: () => resolve(), ...writeFlags(this.#call, message) },
-        bytes,
-      );
+      const context = { callback: () => resolve(), ...writeFlags(this.#call, message) };
+      outsideCalls(() => this.#grpc.sendMessageWithContext(context, bytes));
     });
   }
 
   end(): void {
-    this.#grpc.halfClose();
+    outsideCalls(() => this.#grpc.halfClose());
   }
 
   fail(reason: unknown): void {

@@ -4,7 +4,6 @@ import type {
   InterceptingListener,
   StatusObject,
 } from '@grpc/grpc-js';
-import { outsideCalls } from '../../rpc/async-context.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { Cancellable, UnaryCall } from '../transport.js';
@@ -39,8 +38,7 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
   }
 
   start(metadata: GrpcMetadata, request: Buffer): void {
-    // It may open the connection, and it arms timers.
-    outsideCalls(() => this.#grpc.start(metadata, this));
+    this.#grpc.start(metadata, this);
     this.#grpc.sendMessageWithContext(writeFlags(this.#call, this.#call.request), request);
     this.#grpc.halfClose();
     this.#grpc.startRead();
