@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { Client, type ServerOptions } from 'lictor';
+import { Client, type Interceptor, type ServerOptions } from 'lictor';
 import { Probe, running } from './connect-probe.js';
 
 const ECHO = '/lictor.test.Web/Echo';
@@ -170,5 +170,29 @@ describe('the Connect protocol over HTTP/2', () => {
     assert.equal((await done).text, json('done'));
     assert.equal((await stuck).status, 503);
     await closed;
+  });
+
+  test('does not take a request that breaks off for a whole one', async () => {
+    const texts: string[] = [];
+    const note: Interceptor = (call, next) => {
+      texts.push((call.message as { text: string }).text);
+      return next(call);
+    };
+    await using server = await session({ interceptors: [note] });
+    for (let i = 0; i < 50; i++) {
+      // Without a content-length, and such that what has come looks like a message.
+      const stream = server.client.request({
+        ':method': 'POST',
+        ':path': ECHO,
+        'content-type': 'application/json',
+      });
+      stream.on('error', () => {});
+      stream.write(json('half'));
+      if (i % 2) await new Promise((resolve) => setTimeout(resolve, i % 5));
+      stream.close(constants.NGHTTP2_CANCEL);
+      await once(stream, 'close');
+    }
+    await post(server.client, ECHO, json('whole'));
+    assert.deepEqual(texts, ['whole']);
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerDuplexStream, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js';
 import type { Peer } from '../../rpc/call.js';
 import type { CompressionName } from '../../rpc/compression.js';
@@ -5,6 +6,7 @@ import type { Deadline } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
+import { HOLD_MS, HOLD_TURNS, inTurns, mayEndBeforeReset } from '../end-before-reset.js';
 import { peerOf } from '../peer.js';
 import type { Cancellable, IncomingCall, IncomingStream, IncomingUnary, Route } from '../transport.js';
 import { subtypeOf, type WireMethod } from '../wire-method.js';
@@ -12,9 +14,6 @@ import { asBuffer } from './as-buffer.js';
 import { fromGrpc, toGrpc } from './metadata.js';
 import { CONTENT_TYPE_KEY } from './request-headers.js';
 import { repliesAreNotCompressed } from './write-flags.js';
-
-/** Turns of the event loop after which a reset shows: two were seen (Node 20), twice that is waited. */
-const RESET_TURNS = 4;
 
 /** Characters of an error's text that travel: each becomes up to nine bytes of a header. */
 const MAX_DETAILS = 2_048;
@@ -134,19 +133,23 @@ export class GrpcIncomingStream extends GrpcIncoming implements IncomingStream {
     const wire = route.wire(this.subtype);
     if (wire instanceof RpcError) return this.fail(wire);
     this.#wire = wire;
-    route.stream(this, this.#requests(wire));
+    const holds = route.kind !== 'serverStream' && mayEndBeforeReset(this.#userAgent);
+    route.stream(this, this.#requests(wire, holds));
   }
 
-  async *#requests(wire: WireMethod): AsyncGenerator<unknown, void> {
+  get #userAgent(): string | undefined {
+    return this.#call.metadata.get('user-agent')[0]?.toString();
+  }
+
+  async *#requests(wire: WireMethod, holds: boolean): AsyncGenerator<unknown, void> {
     try {
       // A handler that has read enough must still be able to reply, so leaving the loop keeps the stream.
       for await (const bytes of this.#call.iterator({ destroyOnReturn: false })) {
         yield wire.request.decode(bytes as Buffer);
       }
       // grpc-js shows a reset stream as one that ended well, and says that it was cancelled only some turns later.
-      for (let turn = 0; turn < RESET_TURNS && !this.#call.cancelled; turn++) {
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      if (holds) await sleep(HOLD_MS);
+      await new Promise<void>((resolve) => inTurns(HOLD_TURNS, resolve));
       if (this.#call.cancelled)
         throw new RpcError(Status.CANCELLED, 'the client cancelled before its last request');
     } catch (reason) {

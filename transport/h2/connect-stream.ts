@@ -19,6 +19,7 @@ const NOTHING = Buffer.alloc(0);
  */
 export class ConnectStream extends GrpcStream {
   readonly #server: ServerOwner;
+  readonly #mayBeCut: boolean;
   readonly #sendHeaders: (fields: Fields) => void;
   readonly #window: ReceiveWindow;
   #call: ConnectCall | undefined;
@@ -29,9 +30,11 @@ export class ConnectStream extends GrpcStream {
   #unwanted = 0; // Bytes of the request that came after its answer.
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(connection: ServerOwner, id: number, sendHeaders: (fields: Fields) => void) {
+  /** @param mayBeCut the client may end a request that it has not sent whole, and then reset it */
+  constructor(connection: ServerOwner, id: number, mayBeCut: boolean, sendHeaders: (fields: Fields) => void) {
     super(connection, id, connection.options.maxMessageBytes);
     this.#server = connection;
+    this.#mayBeCut = mayBeCut;
     this.#sendHeaders = sendHeaders;
     this.#window = new ReceiveWindow(connection.streamWindow);
   }
@@ -90,7 +93,8 @@ export class ConnectStream extends GrpcStream {
     if (this.#body.length === 0) this.#giveBack(this.#held);
     clearTimeout(this.#linger);
     this.remoteEnded = true;
-    this.#call?.onEnd();
+    if (this.#mayBeCut && this.isRunning) this.#server.holdEnd(() => this.#call?.onEnd());
+    else this.#call?.onEnd();
     this.closeIfEnded();
   }
 

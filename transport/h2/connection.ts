@@ -68,6 +68,11 @@ export abstract class Http2Connection extends ConnectionLife implements FrameHan
     this.#unfinished.check(now);
   }
 
+  /** Whether a frame has begun and not ended. */
+  protected get isMidFrame(): boolean {
+    return this.#reader.midFrame;
+  }
+
   protected override read(chunk: Buffer): void {
     this.#reader.push(chunk);
   }

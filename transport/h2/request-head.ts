@@ -1,4 +1,5 @@
 import { parseTimeout } from '../../rpc/deadline.js';
+import { mayEndBeforeReset } from '../end-before-reset.js';
 import { subtypeOf } from '../wire-method.js';
 import { parseContentLength } from './content-length.js';
 import type { Fields } from './stream.js';
@@ -13,6 +14,8 @@ export type RequestHead = {
   readonly accepts: string;
   readonly timeoutMs: number | undefined;
   readonly contentLength: number | undefined;
+  /** Its client may end a stream that it is about to reset. */
+  readonly mayEndBeforeReset: boolean;
   /** Set when the request breaks HTTP/2 (8.3.1) or gRPC. */
   readonly malformed: string | undefined;
   /** What HTTP/2 counts for the fields that are the user's own. */
@@ -77,6 +80,7 @@ function read(fields: Fields): RequestHead {
     accepts: values.get('grpc-accept-encoding') ?? '',
     timeoutMs,
     contentLength,
+    mayEndBeforeReset: mayEndBeforeReset(values.get('user-agent')),
     malformed,
     metadataBytes,
   };

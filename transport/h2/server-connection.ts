@@ -16,6 +16,7 @@ import { ConnectionAge } from './connection-age.js';
 import { SETTINGS_ACK_TIMEOUT_MS } from './connection-life.js';
 import { ContentLength } from './content-length.js';
 import { fieldOf } from './headers.js';
+import { HeldEnds } from './held-ends.js';
 import type { Ending } from './owner.js';
 import { ConnectionError, ErrorCode, MAX_STREAM_ID } from './protocol.js';
 import { Rate } from './rate.js';
@@ -54,6 +55,7 @@ export class ServerConnection extends Http2Connection {
   #goingAway = false;
   #cancelledThisTurn = 0;
 
+  #heldEnds: HeldEnds | undefined;
   readonly #age = new ConnectionAge();
   readonly #taken = new Taken(this.output);
   #cutOffAt = Number.POSITIVE_INFINITY;
@@ -128,7 +130,9 @@ export class ServerConnection extends Http2Connection {
 
   #onConnectRequest(streamId: number, head: RequestHead, endStream: boolean): void {
     const { path, fields, contentLength } = head;
-    const stream = new ConnectStream(this, streamId, (answer) => {
+    // What has a length shows by it that it is cut short.
+    const mayBeCut = contentLength === undefined && head.mayEndBeforeReset;
+    const stream = new ConnectStream(this, streamId, mayBeCut, (answer) => {
       this.writer.headers(streamId, this.encoder.encode(answer), false);
       this.#resets.earn(1);
     });
@@ -234,6 +238,12 @@ export class ServerConnection extends Http2Connection {
   /** A client that does not read what it asked for is not read either. */
   protected override onChunkRead(): void {
     if (this.output.pendingBytes > MAX_PENDING_BYTES) this.socket.pause();
+    this.#heldEnds?.onChunkRead(this.isMidFrame);
+  }
+
+  holdEnd(end: () => void): void {
+    this.#heldEnds ??= new HeldEnds();
+    this.#heldEnds.hold(end);
   }
 
   cutOff(): void {

@@ -45,9 +45,16 @@ export class ServerExchange extends ServerStream implements IncomingStream {
   }
 
   protected override onEnd(): void {
+    if (!this.isAnswered && this.head.mayEndBeforeReset && this.route.kind !== 'serverStream')
+      return this.server.holdEnd(this.#endRequests);
+    this.#endRequests();
+  }
+
+  /** Harmless once the client has cancelled: the inbox is closed by then, and the stream forgotten. */
+  readonly #endRequests = (): void => {
     this.#inbox.close(undefined);
     this.closeIfEnded();
-  }
+  };
 
   protected override onGone(): void {
     this.#inbox.drop();

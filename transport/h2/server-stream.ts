@@ -28,7 +28,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   protected readonly route: Route;
   protected readonly wire: WireMethod;
   protected readonly head: RequestHead;
-  readonly #server: ServerOwner;
+  protected readonly server: ServerOwner;
   readonly #openedAt = performance.now();
   #metadata: Metadata | undefined;
   #header: Metadata | undefined;
@@ -41,7 +41,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   constructor(connection: ServerOwner, id: number, route: Route, wire: WireMethod, head: RequestHead) {
     super(connection, id, connection.options.maxMessageBytes);
-    this.#server = connection;
+    this.server = connection;
     this.route = route;
     this.wire = wire;
     this.head = head;
@@ -54,7 +54,7 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   protected abstract onRequest(bytes: Uint8Array, compressed: boolean): void;
 
   get peer(): Peer {
-    return this.#server.peer;
+    return this.server.peer;
   }
 
   get metadata(): Metadata {
@@ -94,11 +94,11 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   #inflated(bytes: Uint8Array): Uint8Array {
     const { decompress } = compressionNamed(this.head.encoding ?? 'identity');
-    return decompress(bytes, this.#server.options.maxMessageBytes);
+    return decompress(bytes, this.server.options.maxMessageBytes);
   }
 
   get compression(): CompressionName {
-    return this.#wantedCompression ?? this.#server.options.compression;
+    return this.#wantedCompression ?? this.server.options.compression;
   }
 
   set compression(name: CompressionName) {
@@ -117,14 +117,14 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
     if (this.#headerSent) return;
     const { compression } = this;
     const used = this.head.accepts.includes(compression) ? compression : 'identity';
-    this.#server.respond(this.id, this.wire.contentType, used, this.#header);
+    this.server.respond(this.id, this.wire.contentType, used, this.#header);
     this.#headerSent = true;
     this.#compression = used;
   }
 
   protected sendReply(message: unknown): Promise<void> | undefined {
     const bytes = this.wire.reply.encode(message);
-    const { maxMessageBytes } = this.#server.options;
+    const { maxMessageBytes } = this.server.options;
     if (bytes.length > maxMessageBytes) {
       throw new RpcError(
         Status.RESOURCE_EXHAUSTED,
@@ -149,10 +149,10 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
   protected override sendEnd(): void {
     wheel.remove(this);
     const error = this.#failure;
-    if (!error && !this.trailer?.size) this.#server.endOk(this.id);
+    if (!error && !this.trailer?.size) this.server.endOk(this.id);
     else {
       const only = this.#headerSent ? undefined : { contentType: this.wire.contentType };
-      this.#server.end(this.id, { error, trailer: this.trailer, only });
+      this.server.end(this.id, { error, trailer: this.trailer, only });
     }
     // 8.1: the rest of the requests is not wanted.
     if (!this.remoteEnded) this.reset(ErrorCode.NO_ERROR);
@@ -195,13 +195,13 @@ export abstract class ServerStream extends GrpcStream implements IncomingCall, T
 
   protected override onMalformed(): void {
     super.onMalformed();
-    this.#server.countCancelled();
+    this.server.countCancelled();
   }
 
   /** What the client sent cannot be taken. */
   protected override breakOff(error: RpcError): void {
     this.giveUp(error);
-    this.#server.countCancelled();
+    this.server.countCancelled();
   }
 
   /** Told every 10 s. The pace of a stream is its own affair. */
