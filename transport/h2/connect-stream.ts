@@ -19,7 +19,8 @@ const NOTHING = Buffer.alloc(0);
  */
 export class ConnectStream extends GrpcStream {
   readonly #server: ServerOwner;
-  readonly #mayBeCut: boolean;
+  readonly #mayEndBeforeReset: boolean;
+  readonly #openedIn: number; // The chunk.
   readonly #sendHeaders: (fields: Fields) => void;
   readonly #window: ReceiveWindow;
   #call: ConnectCall | undefined;
@@ -30,11 +31,16 @@ export class ConnectStream extends GrpcStream {
   #unwanted = 0; // Bytes of the request that came after its answer.
   #linger: NodeJS.Timeout | undefined;
 
-  /** @param mayBeCut the client may end a request that it has not sent whole, and then reset it */
-  constructor(connection: ServerOwner, id: number, mayBeCut: boolean, sendHeaders: (fields: Fields) => void) {
+  constructor(
+    connection: ServerOwner,
+    id: number,
+    mayEndBeforeReset: boolean,
+    sendHeaders: (fields: Fields) => void,
+  ) {
     super(connection, id, connection.options.maxMessageBytes);
     this.#server = connection;
-    this.#mayBeCut = mayBeCut;
+    this.#mayEndBeforeReset = mayEndBeforeReset;
+    this.#openedIn = connection.chunk;
     this.#sendHeaders = sendHeaders;
     this.#window = new ReceiveWindow(connection.streamWindow);
   }
@@ -93,9 +99,15 @@ export class ConnectStream extends GrpcStream {
     if (this.#body.length === 0) this.#giveBack(this.#held);
     clearTimeout(this.#linger);
     this.remoteEnded = true;
-    if (this.#mayBeCut && this.isRunning) this.#server.holdEnd(() => this.#call?.onEnd());
+    if (this.#mayBeCut) this.#server.holdEnd(() => this.#call?.onEnd());
     else this.#call?.onEnd();
     this.closeIfEnded();
+  }
+
+  /** What came at once is whole, as far as can be known, and what has a length shows by that whether it is. */
+  get #mayBeCut(): boolean {
+    if (!this.#mayEndBeforeReset || this.content || !this.isRunning) return false;
+    return this.#server.chunk !== this.#openedIn;
   }
 
   protected override onMalformed(): void {

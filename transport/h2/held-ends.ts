@@ -9,18 +9,22 @@ type Held = { readonly end: () => void; readonly chunk: number; readonly until: 
  */
 export class HeldEnds {
   readonly #held: Held[] = []; // In the order in which they came.
-  #chunk = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param end to be called when no reset has come; harmless when one has */
-  hold(end: () => void): void {
-    this.#held.push({ end, chunk: this.#chunk, until: performance.now() + HOLD_MS });
+  /**
+   * @param end to be called when no reset has come; harmless when one has
+   * @param chunk that is being read, by number
+   */
+  hold(end: () => void, chunk: number): void {
+    this.#held.push({ end, chunk, until: performance.now() + HOLD_MS });
     this.#arm(HOLD_MS);
   }
 
-  /** @param midFrame the chunk has ended within a frame, which may be a reset */
-  onChunkRead(midFrame: boolean): void {
-    const chunk = this.#chunk++;
+  /**
+   * @param chunk that has been read, by number
+   * @param midFrame the chunk has ended within a frame, which may be a reset
+   */
+  onChunkRead(chunk: number, midFrame: boolean): void {
     if (!midFrame) this.#release((held) => held.chunk < chunk);
   }
 

@@ -61,6 +61,8 @@ export interface ServerOwner extends StreamOwner {
   readonly peer: Peer;
   /** The client has given a stream up, or broken it. @throws ConnectionError when it does so too often */
   countCancelled(): void;
+  /** Counts what the socket has brought: the chunk that is being read. */
+  readonly chunk: number;
   /** Calls `end` when the end of the client's requests is no cancellation, as far as can be known (`HeldEnds`). */
   holdEnd(end: () => void): void;
   /** Sends the header of a response. @throws RpcError for one that the client would not take */

@@ -55,6 +55,7 @@ export class ServerConnection extends Http2Connection {
   #goingAway = false;
   #cancelledThisTurn = 0;
 
+  chunk = 0;
   #heldEnds: HeldEnds | undefined;
   readonly #age = new ConnectionAge();
   readonly #taken = new Taken(this.output);
@@ -130,9 +131,7 @@ export class ServerConnection extends Http2Connection {
 
   #onConnectRequest(streamId: number, head: RequestHead, endStream: boolean): void {
     const { path, fields, contentLength } = head;
-    // What has a length shows by it that it is cut short.
-    const mayBeCut = contentLength === undefined && head.mayEndBeforeReset;
-    const stream = new ConnectStream(this, streamId, mayBeCut, (answer) => {
+    const stream = new ConnectStream(this, streamId, head.mayEndBeforeReset, (answer) => {
       this.writer.headers(streamId, this.encoder.encode(answer), false);
       this.#resets.earn(1);
     });
@@ -238,12 +237,13 @@ export class ServerConnection extends Http2Connection {
   /** A client that does not read what it asked for is not read either. */
   protected override onChunkRead(): void {
     if (this.output.pendingBytes > MAX_PENDING_BYTES) this.socket.pause();
-    this.#heldEnds?.onChunkRead(this.isMidFrame);
+    this.#heldEnds?.onChunkRead(this.chunk, this.isMidFrame);
+    this.chunk++;
   }
 
   holdEnd(end: () => void): void {
     this.#heldEnds ??= new HeldEnds();
-    this.#heldEnds.hold(end);
+    this.#heldEnds.hold(end, this.chunk);
   }
 
   cutOff(): void {
