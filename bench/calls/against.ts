@@ -1,9 +1,9 @@
+import { type Compared, compared, median } from '../verdict.js';
 import type { Kind } from './kinds.js';
 import { type Plan, planned, type Work } from './plan.js';
 import { type Memory, medians, type Row, type Skipped } from './results.js';
 import { held, type Running, sample, startBoth } from './running.js';
 import { ourStacks } from './stacks.js';
-import { type Compared, compared, median } from './verdict.js';
 
 /** Folders of built Lictors. */
 export type Builds = { readonly old: string; readonly new: string };

@@ -26,7 +26,7 @@ const ours =
   async (build: string): Promise<Stack> => {
     const [{ lictor, passOn }, { loadBuild }] = await Promise.all([
       import('./stacks/lictor.js'),
-      import('./build.js'),
+      import('../build.js'),
     ]);
     return lictor(await loadBuild(build), {
       ...variant,

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { checkBuild, loadBuild } from '../../bench/calls/build.js';
+import { checkBuild, loadBuild } from '../../bench/build.js';
 import { root } from '../../scripts/root.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lictor-build-'));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { compared, errorOf, median, spreadOf } from '../../bench/calls/verdict.js';
+import { compared, errorOf, median, spreadOf } from '../../bench/verdict.js';
 
 /** Nine ratios whose median is `middle`, up to `noise` from it on both sides. */
 const ratios = (middle: number, noise = 0) =>

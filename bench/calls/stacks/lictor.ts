@@ -1,5 +1,5 @@
 import type { DynamicMethod, Interceptor, Service } from 'lictor';
-import type { Build } from '../build.js';
+import type { Build } from '../../build.js';
 import { handlers, PROTO, SERVICE } from '../service.js';
 import { type Caller, type Payload, type Stack, type Text, TIMEOUT_MS } from '../stack.js';
 

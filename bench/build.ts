@@ -3,16 +3,20 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** What the stacks use of one build of Lictor. */
-export type Build = Pick<typeof import('lictor'), 'Client' | 'Server' | 'loadProto'> &
+/** What is measured of one build of Lictor. */
+export type Build = Pick<typeof import('lictor'), Name> &
   Pick<typeof import('lictor/plugin/consul'), 'consul'>;
+
+type Name = 'Client' | 'Server' | 'defineService' | 'loadProto' | 'unary';
 
 /** @param folder of a built Lictor */
 export async function loadBuild(folder: string): Promise<Build> {
   const { exports } = packageOf(folder);
   const load = (entry: string) => import(pathToFileURL(entryFile(folder, exports, entry)).href);
-  const [{ Client, Server, loadProto }, { consul }] = await Promise.all(ENTRIES.map(load));
-  return { Client, Server, loadProto, consul };
+  const [{ Client, Server, defineService, loadProto, unary }, { consul }] = await Promise.all(
+    ENTRIES.map(load),
+  );
+  return { Client, Server, defineService, loadProto, unary, consul };
 }
 
 /**
