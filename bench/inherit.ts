@@ -1,21 +1,27 @@
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installNode, versionOf } from '../scripts/node-binary.js';
-import { quantile } from '../test/faults/figures.js';
-import { cpuPerCall, type Side, startSide, stopSide } from './child-cpu.js';
-import { Inherit } from './inherit/service.js';
+import { root } from '../scripts/root.js';
+import { checkBuild } from './build.js';
+import { type Figure, measure, type Ratio } from './inherit/measure.js';
+import { aligned, type Cells } from './table.js';
 
-// What it costs a server that calls made in its handlers inherit its deadlines: `npm run bench:inherit -- --help`.
+// What a server pays for AsyncLocalStorages, its program's and Lictor's: `npm run bench:inherit -- --help`.
 
 const HELP = `npm run bench:inherit -- [options]
-  --rounds N  of each figure, whose median counts (7)
-  --calls N   of each round (30000)
-  --json      one line of JSON instead of text`;
+  --rounds N     of each figure, whose median counts (9)
+  --calls N      of each round (30000)
+  --against DIR  a Lictor that is built in DIR beside this one, as with bench:calls
+  --json         one line of JSON instead of text
+
+CPU per unary call of a server's process with 100 calls in flight: without an AsyncLocalStorage, with one of the program's
+in which each handler runs, with deadlines that are inherited since the process has a client, too, and with both; on
+this Node.js and on Node.js 24. Ratios are medians of the rounds' ratios, with ± their standard error.`;
 
 const { values: args } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '7' },
+    rounds: { type: 'string', default: '9' },
     calls: { type: 'string', default: '30000' },
+    against: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -29,36 +35,22 @@ const [rounds, calls] = (['rounds', 'calls'] as const).map((name) => {
   if (Number.isInteger(value) && value >= 1) return value;
   throw new RangeError(`--${name}: a whole number from 1, got ${args[name]}`);
 }) as [number, number];
+const old = args.against === undefined ? undefined : checkBuild(args.against);
 
-const program = fileURLToPath(new URL('./inherit/server.js', import.meta.url));
-
-function round(side: Side): Promise<number> {
-  const api = side.client.service(Inherit);
-  return cpuPerCall(side, calls, () => api.call({}));
-}
-
-const median = ({ usPerCall }: Side) => quantile(usPerCall, 0.5);
-
-const figures: object[] = [];
+const results: { node: string | undefined; figures: Figure[] }[] = [];
 for (const node of [process.execPath, installNode(24)]) {
-  const version = versionOf(node);
-  const one = await startSide(program, 'one', node);
-  const both = await startSide(program, 'both', node);
-  // In turns, so that what else the machine does falls on both; the first only warms the compilers.
-  for (let i = 0; i <= rounds; i++) {
-    for (const side of [one, both]) {
-      const us = await round(side);
-      if (i > 0) side.usPerCall.push(us);
-    }
-  }
-  const [without, inherited] = [median(one), median(both)];
-  figures.push({ node: version, without, inherited });
-  if (!args.json) {
-    console.log(
-      `node ${version}: ${without.toFixed(2)} us of CPU per call for a server whose process has no client, ` +
-        `${inherited.toFixed(2)} us where deadlines are inherited (+${(inherited - without).toFixed(2)} us, ${(inherited / without).toFixed(2)}x)`,
-    );
-  }
-  await Promise.all([one, both].map(stopSide));
+  const figures = await measure({ node, rounds, calls, build: root, old });
+  results.push({ node: versionOf(node), figures });
+  if (!args.json) console.log(`node ${versionOf(node)}\n${table(figures)}\n`);
 }
-if (args.json) console.log(JSON.stringify({ rounds, calls, figures }));
+if (args.json) console.log(JSON.stringify({ rounds, calls, results }));
+
+function table(figures: readonly Figure[]): string {
+  const times = ({ median, error }: Ratio) => [`${median.toFixed(2)} x`, error.toFixed(2)];
+  const head = ['CPU of the server per call', 'µs', 'to the first', '±'];
+  const rows = figures.map(({ state, us, ratio, old }): Cells => {
+    const cells = [state, us.toFixed(2), ...times(ratio)];
+    return old ? [...cells, old.us.toFixed(2), ...times(old.newToOld)] : cells;
+  });
+  return aligned([old === undefined ? head : [...head, 'old µs', 'new to old', '±'], ...rows]);
+}

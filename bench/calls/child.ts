@@ -13,9 +13,13 @@ export class Child implements Disposable {
   readonly #what: string;
   readonly #exited: Promise<never>;
 
-  constructor(stack: string, side: 'server' | 'client', nodeArgs: string[] = []) {
+  /** @param build folder of the Lictor that the stack is made of, when it is one of Lictor's */
+  constructor(stack: string, side: 'server' | 'client', build: string, nodeArgs: string[] = []) {
     this.#what = `the ${side} of ${stack}`;
-    this.#process = fork(SCRIPT, [stack], { stdio: ['ignore', 2, 2, 'ipc'], execArgv: [QUIET, ...nodeArgs] });
+    this.#process = fork(SCRIPT, [stack, build], {
+      stdio: ['ignore', 2, 2, 'ipc'],
+      execArgv: [QUIET, ...nodeArgs],
+    });
     this.#exited = new Promise((_, reject) => {
       this.#process.once('exit', () => reject(new Error(`${this.#what} ended; see above`)));
     });

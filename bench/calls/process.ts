@@ -3,8 +3,8 @@ import { TEXT } from './service.js';
 import type { Answer, Ask, Caller, Ran, Text } from './stack.js';
 import { stacks } from './stacks.js';
 
-// One side of one stack, in a process of its own: argv is the stack's name.
-const stack = await stacks.find(({ name }) => name === process.argv[2])!.load();
+// One side of one stack, in a process of its own: argv is the stack's name, and the folder of the Lictor that it is made of.
+const stack = await stacks.find(({ name }) => name === process.argv[2])!.load(process.argv[3]!);
 const callers = { plain: undefined as Caller | undefined, tls: undefined as Caller | undefined };
 const held: unknown[] = [];
 
@@ -65,7 +65,7 @@ async function run(work: Work, inFlight: number, ms: number): Promise<Ran> {
 async function hold(ask: Ask & { ask: 'hold' }): Promise<void> {
   for (let i = 0; i < ask.count; i++) {
     if (ask.per === 'connection') {
-      const caller = await stack.open(ask.address, { registry: ask.registry, tls: undefined });
+      const caller = await stack.open(ask.address, { ...ask, tls: undefined });
       await caller.say(TEXT);
       held.push(caller);
     } else {

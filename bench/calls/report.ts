@@ -133,7 +133,7 @@ const memoryCells = (row: Memory): Cells => [
 ];
 const number = (value: number | null) => (value === null ? '—' : value.toLocaleString('en'));
 
-const skippedLines = ({ skipped }: Results): string[] => {
+export const skippedLines = ({ skipped }: Pick<Results, 'skipped'>): string[] => {
   const stacksOf = new Map<string, Set<string>>();
   for (const { stack, kind, why } of skipped) {
     const what = `no "${kind}", ${why}`;

@@ -6,7 +6,12 @@ export interface Stack {
   open(address: string, options: OpenOptions): Promise<Caller>;
 }
 
-export type ServeOptions = { readonly registry: string; readonly tls: Certificate | undefined };
+export type ServeOptions = {
+  readonly registry: string;
+  /** Clients of a group find the servers of that group only. */
+  readonly group: string;
+  readonly tls: Certificate | undefined;
+};
 export type OpenOptions = ServeOptions;
 export type Certificate = { readonly cert: string; readonly key: string };
 
@@ -27,11 +32,18 @@ export const TIMEOUT_MS = 10_000;
 
 /** What the parent asks of the two processes of a stack, and what they answer. */
 export type Ask =
-  | { ask: 'serve'; registry: string; tls: Certificate | undefined }
-  | { ask: 'open'; address: string; registry: string; tls: Certificate | undefined }
+  | ({ ask: 'serve' } & ServeOptions)
+  | ({ ask: 'open'; address: string } & OpenOptions)
   | { ask: 'run'; kind: string; inFlight: number; tls: boolean; ms: number }
   | { ask: 'usage' }
-  | { ask: 'hold'; per: 'connection' | 'stream'; count: number; address: string; registry: string };
+  | {
+      ask: 'hold';
+      per: 'connection' | 'stream';
+      count: number;
+      address: string;
+      registry: string;
+      group: string;
+    };
 export type Answers = {
   serve: string;
   /** How long the first call took, connecting included. */

@@ -1,3 +1,4 @@
-import { defineService, unary } from 'lictor';
+import type { Build } from '../build.js';
 
-export const Inherit = defineService('bench.Inherit', { call: unary<object, object>() });
+export const inherit = ({ defineService, unary }: Pick<Build, 'defineService' | 'unary'>) =>
+  defineService('bench.Inherit', { call: unary<object, object>() });

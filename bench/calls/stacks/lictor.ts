@@ -1,48 +1,43 @@
-import { Client, type DynamicMethod, type Interceptor, loadProto, Server, type Service } from 'lictor';
-import { consul } from 'lictor/plugin/consul';
+import type { DynamicMethod, Interceptor, Service } from 'lictor';
+import type { Build } from '../../build.js';
 import { handlers, PROTO, SERVICE } from '../service.js';
 import { type Caller, type Payload, type Stack, type Text, TIMEOUT_MS } from '../stack.js';
 
 type Bench = Service<Record<keyof typeof handlers, DynamicMethod>>;
 
-const passOn: Interceptor = (call, next) => next(call);
-
-export const h2 = lictor({ transport: 'h2' });
-export const h2Interceptors = lictor({ transport: 'h2', interceptors: [passOn, passOn] });
-export const h2Fixed = lictor({ transport: 'h2', fixed: true });
-export const grpcJs = lictor({ transport: 'grpc-js' });
-export const grpcJsFixed = lictor({ transport: 'grpc-js', fixed: true });
+export const passOn: Interceptor = (call, next) => next(call);
 
 /** A client that picks from a list watched in Consul, or with one fixed target. */
-function lictor(variant: {
-  transport: 'h2' | 'grpc-js';
-  fixed?: boolean;
-  interceptors?: readonly Interceptor[];
-}): Stack {
+export function lictor(
+  { Client, Server, loadProto, consul }: Build,
+  variant: { transport: 'h2' | 'grpc-js'; fixed?: boolean; interceptors?: readonly Interceptor[] },
+): Stack {
   const { transport, fixed = false, interceptors = [] } = variant;
   const service = () => loadProto(PROTO).service(SERVICE) as unknown as Bench;
   // Servers of other variants are in the same registry, and must not get these calls.
-  const prefix = `${transport}-${interceptors.length}/`;
+  const prefixOf = (group: string) => `${group}-${transport}-${interceptors.length}/`;
   return {
-    async serve({ registry, tls }) {
+    async serve({ registry, group, tls }) {
       const server = new Server({
         transport,
         interceptors,
         maxConnectionsPerAddress: 10_000, // One machine is all clients here.
         ...(tls ? { tls } : {}),
-        ...(fixed ? {} : { plugins: [consul({ address: registry, prefix })] }),
+        ...(fixed ? {} : { plugins: [consul({ address: registry, prefix: prefixOf(group) })] }),
       });
       server.registerService(service(), handlers as never);
       await server.serve();
       return server.address;
     },
-    async open(address, { registry, tls }) {
+    async open(address, { registry, group, tls }) {
       const client = new Client({
         transport,
         interceptors,
         timeoutMs: TIMEOUT_MS,
         ...(tls ? { tls: { ca: tls.cert } } : {}),
-        ...(fixed ? { target: address } : { resolver: consul({ address: registry, prefix }) }),
+        ...(fixed
+          ? { target: address }
+          : { resolver: consul({ address: registry, prefix: prefixOf(group) }) }),
       });
       const { say, carry, count, chat } = client.service(service());
       return {
