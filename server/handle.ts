@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import { currentContext, isStream, StreamInContext } from '../rpc/async-context.js';
 import { type CallContext, streamsReplies } from '../rpc/call.js';
 import { isRpcError, RpcError } from '../rpc/error.js';
@@ -55,7 +54,8 @@ export class MethodRunner implements Runner {
       gate.overload?.took(performance.now() - now, goesOn);
     } else if (verdict === 'wait') {
       // Its turn comes at the end of another call, in whose async context it must not run.
-      const run = AsyncResource.bind((turn: number) => this.#startUnary(incoming, request, turn));
+      const context = currentContext();
+      const run = (turn: number) => context.runInAsyncScope(this.#startUnary, this, incoming, request, turn);
       gate.wait(incoming, incoming.requestBytes, now, run);
     }
   }
@@ -74,12 +74,8 @@ export class MethodRunner implements Runner {
       this.#startStream(incoming, requests);
       gate.overload?.took(performance.now() - now, true);
     } else if (verdict === 'wait') {
-      gate.wait(
-        incoming,
-        0,
-        now,
-        AsyncResource.bind(() => this.#startStream(incoming, requests)),
-      );
+      const context = currentContext();
+      gate.wait(incoming, 0, now, () => context.runInAsyncScope(this.#startStream, this, incoming, requests));
     }
   }
 
