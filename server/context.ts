@@ -19,12 +19,11 @@ export abstract class ServerCall implements CallContext, Timed {
   readonly method: Method;
   readonly peer: Peer;
   readonly deadline: Deadline | undefined;
-  /** The async context of this call alone, in which all that it runs is run. */
-  readonly asyncContext = currentContext();
   wheelPrevious: Timed | undefined;
   wheelNext: Timed | undefined;
   wheelSlot: number | undefined;
   readonly #incoming: IncomingCall;
+  readonly #own: AsyncResource;
   #header: Metadata | undefined;
   #trailer: Metadata | undefined;
   #headerSent = false;
@@ -33,11 +32,21 @@ export abstract class ServerCall implements CallContext, Timed {
   #listening: AsyncResource | undefined; // The async context of those who listen to the signal.
   #cancelled: RpcError | undefined;
 
-  /** @param deadline the client's, or the server's own for a call that came without */
-  constructor(service: string, method: Method, incoming: IncomingCall, deadline: Deadline | undefined) {
+  /**
+   * @param deadline the client's, or the server's own for a call that came without
+   * @param own the async context of this call alone, in which all that it runs is run
+   */
+  constructor(
+    service: string,
+    method: Method,
+    incoming: IncomingCall,
+    deadline: Deadline | undefined,
+    own: AsyncResource,
+  ) {
     this.service = service;
     this.method = method;
     this.#incoming = incoming;
+    this.#own = own;
     this.peer = incoming.peer;
     this.deadline = deadline;
     incoming.running = this;
@@ -121,7 +130,7 @@ export abstract class ServerCall implements CallContext, Timed {
     if (this.#cancelled) return;
     this.#cancelled = error;
     this.#listening?.runInAsyncScope(() => this.#controller!.abort(error));
-    this.asyncContext.runInAsyncScope(this.onCancelled, this, error);
+    this.#own.runInAsyncScope(this.onCancelled, this, error);
   }
 
   onDeadline(): void {

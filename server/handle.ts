@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { currentContext, isStream, StreamInContext } from '../rpc/async-context.js';
 import { type CallContext, streamsReplies } from '../rpc/call.js';
 import { isRpcError, RpcError } from '../rpc/error.js';
@@ -54,16 +55,25 @@ export class MethodRunner implements Runner {
       gate.overload?.took(performance.now() - now, goesOn);
     } else if (verdict === 'wait') {
       // Its turn comes at the end of another call, in whose async context it must not run.
-      const context = currentContext();
-      const run = (turn: number) => context.runInAsyncScope(this.#startUnary, this, incoming, request, turn);
-      gate.wait(incoming, incoming.requestBytes, now, run);
+      const own = currentContext();
+      gate.wait(incoming, incoming.requestBytes, now, (turn) =>
+        this.#startUnary(incoming, request, turn, own),
+      );
     }
   }
 
-  /** @returns whether the handler goes on */
-  #startUnary(incoming: IncomingUnary, request: unknown, now: number): boolean {
-    const run = new UnaryRun(this, incoming, now);
-    return run.asyncContext.runInAsyncScope(run.start, run, request);
+  /**
+   * @param own the call's async context
+   * @returns whether the handler goes on
+   */
+  #startUnary(
+    incoming: IncomingUnary,
+    request: unknown,
+    now: number,
+    own: AsyncResource = currentContext(),
+  ): boolean {
+    const run = new UnaryRun(this, incoming, now, own);
+    return own.runInAsyncScope(run.start, run, request);
   }
 
   stream(incoming: IncomingStream, requests: AsyncIterable<unknown>): void {
@@ -74,14 +84,18 @@ export class MethodRunner implements Runner {
       this.#startStream(incoming, requests);
       gate.overload?.took(performance.now() - now, true);
     } else if (verdict === 'wait') {
-      const context = currentContext();
-      gate.wait(incoming, 0, now, () => context.runInAsyncScope(this.#startStream, this, incoming, requests));
+      const own = currentContext();
+      gate.wait(incoming, 0, now, () => this.#startStream(incoming, requests, own));
     }
   }
 
-  #startStream(incoming: IncomingStream, requests: AsyncIterable<unknown>): true {
-    const run = new StreamRun(this, incoming);
-    void run.asyncContext.runInAsyncScope(run.start, run, requests);
+  #startStream(
+    incoming: IncomingStream,
+    requests: AsyncIterable<unknown>,
+    own: AsyncResource = currentContext(),
+  ): true {
+    const run = new StreamRun(this, incoming, own);
+    void own.runInAsyncScope(run.start, run, requests);
     return true;
   }
 

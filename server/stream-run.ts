@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { streamsReplies, streamsRequests } from '../rpc/call.js';
 import type { RpcError } from '../rpc/error.js';
 import { single } from '../rpc/single.js';
@@ -16,8 +17,9 @@ export class StreamRun extends ServerCall implements Sink, Placed {
   #isOver = false;
   #hasPlace = true;
 
-  constructor(runner: Runner, incoming: IncomingStream) {
-    super(runner.service, runner.method, incoming, incoming.deadline);
+  /** @param own the call's async context */
+  constructor(runner: Runner, incoming: IncomingStream, own: AsyncResource) {
+    super(runner.service, runner.method, incoming, incoming.deadline, own);
     this.#runner = runner;
     this.#incoming = incoming;
   }

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { RpcError } from '../rpc/error.js';
 import { enterCall } from '../rpc/surrounding-call.js';
 import type { IncomingUnary } from '../transport/transport.js';
@@ -14,8 +15,9 @@ export class UnaryRun extends ServerCall implements Placed {
   #isAnswered = false;
   #hasPlace = true;
 
-  constructor(runner: Runner, incoming: IncomingUnary, now: number) {
-    super(runner.service, runner.method, incoming, runner.gate.deadlineOf(incoming, now));
+  /** @param own the call's async context */
+  constructor(runner: Runner, incoming: IncomingUnary, now: number, own: AsyncResource) {
+    super(runner.service, runner.method, incoming, runner.gate.deadlineOf(incoming, now), own);
     this.#runner = runner;
     this.#incoming = incoming;
     this.#began = now;
