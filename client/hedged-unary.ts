@@ -3,12 +3,13 @@ import type { CallOptions } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
+import { mayHaveRun } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 import { type Timed, wheel } from '../rpc/timer-wheel.js';
 import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
-import { givenUp, isCommitted, metadataOfAttempt, type Retries } from './retry.js';
+import { givenUp, isCommitted, metadataOfAttempt, noAttempts, type Retries } from './retry.js';
 import type { Routing } from './routing.js';
 import { UnaryInvocation, type UnarySettle, type UnaryToSend } from './unary.js';
 
@@ -31,7 +32,7 @@ export class HedgedUnary implements Timed, Abortable {
   readonly #settle: UnarySettle;
   readonly #running = new Set<UnaryInvocation>();
   readonly #tried: ListedNode[] = [];
-  #made = 0;
+  readonly #attempts = noAttempts();
   #isOver = false;
 
   constructor(
@@ -80,7 +81,7 @@ export class HedgedUnary implements Timed, Abortable {
   #attempt(now: number): void {
     const call: UnaryToSend = {
       request: this.#call.request,
-      metadata: metadataOfAttempt(this.#call.metadata, this.#made++),
+      metadata: metadataOfAttempt(this.#call.metadata, this.#attempts.made++),
       deadline: this.#retries.deadlineOfAttempt(this.#call.deadline, now),
       signal: undefined,
     };
@@ -97,7 +98,7 @@ export class HedgedUnary implements Timed, Abortable {
       this.#tried,
     );
     this.#running.add(attempt);
-    if (this.#made < this.#retries.attempts) {
+    if (this.#attempts.made < this.#retries.attempts) {
       this.deadline = now + this.#retries.hedgeAfterMs;
       wheel.add(this);
     }
@@ -110,20 +111,21 @@ export class HedgedUnary implements Timed, Abortable {
     header: Metadata | undefined,
     trailer: Metadata | undefined,
   ): void {
+    if (error?.maybeExecuted) this.#attempts.mayHaveRun = true;
     const now = performance.now();
     const isLate =
       error?.code === Status.DEADLINE_EXCEEDED &&
       (this.#call.deadline === undefined || now < this.#call.deadline);
     const how = { isIdempotent: true, isCommitted: isCommitted(header, trailer), isLate };
     if (!error || !this.#retries.isWorth(error, how)) return this.#over(error, reply, header, trailer);
-    const attempts = { made: this.#made, unsent: 0 };
-    if (this.#retries.delayMs(error, attempts, how, now) !== undefined) {
+    if (this.#retries.delayMs(error, this.#attempts, how, now) !== undefined) {
       wheel.remove(this);
       return this.#attempt(now);
     }
     // Another one may still be answered.
     if (this.#running.size > 0) return;
-    this.#over(this.#made > 1 ? givenUp(error, this.#made) : error, undefined, header, trailer);
+    const { made } = this.#attempts;
+    this.#over(made > 1 ? givenUp(error, made) : error, undefined, header, trailer);
   }
 
   #over(
@@ -136,8 +138,10 @@ export class HedgedUnary implements Timed, Abortable {
     this.#isOver = true;
     wheel.remove(this);
     if (this.#call.signal) forgetAborted(this.#call.signal, this);
+    // A server may run those that are still on their way.
+    const hadCall = this.#attempts.mayHaveRun || this.#running.size > 0;
     for (const attempt of this.#running) attempt.cancel(SUPERSEDED);
-    this.#settle(error, reply, header, trailer);
+    this.#settle(error && hadCall ? mayHaveRun(error) : error, reply, header, trailer);
   }
 }
 

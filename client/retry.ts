@@ -54,7 +54,11 @@ export type Attempts = {
   made: number;
   /** Those that no server has seen. */
   unsent: number;
+  /** A server may have run one of them, whatever becomes of those after it. */
+  mayHaveRun: boolean;
 };
+
+export const noAttempts = (): Attempts => ({ made: 0, unsent: 0, mayHaveRun: false });
 
 /** How an attempt has failed. */
 export type Failed = {

@@ -5,13 +5,22 @@ import type { CallOptions } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { Metadata } from '../rpc/metadata.js';
+import { mayHaveRun } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
 import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
 import { type Requests, requestsOf } from './requests.js';
-import { type Attempts, givenUp, isUnsent, MAX_UNSENT, metadataOfAttempt, type Retries } from './retry.js';
+import {
+  type Attempts,
+  givenUp,
+  isUnsent,
+  MAX_UNSENT,
+  metadataOfAttempt,
+  noAttempts,
+  type Retries,
+} from './retry.js';
 import type { Routed, Routing } from './routing.js';
 import { type OutgoingStream, StreamAttempt } from './stream-attempt.js';
 
@@ -46,6 +55,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
   #replies: AsyncIterator<unknown> | undefined; // When no other node will be asked any more.
   #last: Promise<Step> | undefined;
   #isLeft = false;
+  readonly #attempts = noAttempts();
   #header: Promise<Metadata> | undefined;
   #tellHeader: ((header: Metadata | Promise<Metadata>) => void) | undefined;
 
@@ -125,7 +135,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
     } catch (reason) {
       this.#replies = OVER;
       if (this.#isLeft) return DONE;
-      throw reason;
+      throw this.#attempts.mayHaveRun ? mayHaveRun(RpcError.from(reason, Status.INTERNAL)) : reason;
     } finally {
       this.#tellHeader?.(this.#attempt && !this.#isLeft ? this.#attempt.stream.header : new Metadata());
     }
@@ -139,7 +149,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
     const requests = requestsOf(wire.method, message);
     const deadline = earlier(this.#call.deadline(), this.#outerDeadline);
     const call: OutgoingStream = { wire, metadata, deadline, compression, signals: this.#signals };
-    const attempts: Attempts = { made: 0, unsent: 0 };
+    const attempts = this.#attempts;
     let tried: ListedNode[] | undefined;
     this.#retries?.budget.count(performance.now());
     for (;;) {
@@ -153,6 +163,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
         return await this.#send(metadataOfAttempt(metadata, attempts.made), call, routed, requests);
       } catch (reason) {
         const error = RpcError.from(reason, Status.INTERNAL);
+        if (error.maybeExecuted) attempts.mayHaveRun = true;
         const again = !this.#isLeft && requests.canReplay;
         const delayMs = again ? this.#delayMs(error, attempts, routed, deadline) : undefined;
         if (delayMs === undefined) throw attempts.made > 1 ? givenUp(error, attempts.made) : error;

@@ -5,6 +5,7 @@ import type { CompressionName } from '../rpc/compression.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
+import { mayHaveRun } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
 import type { ListedNode } from '../selector/listed-node.js';
@@ -19,6 +20,7 @@ import {
   isUnsent,
   MAX_UNSENT,
   metadataOfAttempt,
+  noAttempts,
   type Retries,
 } from './retry.js';
 import type { Routed, Routing } from './routing.js';
@@ -182,7 +184,8 @@ export class UnaryInvocation implements UnaryCall, Abortable {
   #goesOn(error: RpcError, committed: boolean, now: number): boolean {
     // Ended from this side.
     if (error.code === Status.CANCELLED) return false;
-    this.#attempts ??= { made: 0, unsent: 0 };
+    this.#attempts ??= noAttempts();
+    if (error.maybeExecuted) this.#attempts.mayHaveRun = true;
     const node = this.#node;
     if (node) this.#tried ??= [node];
     if (isUnsent(error) && node) {
@@ -219,6 +222,6 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     } catch (reason) {
       return this.#settle(RpcError.from(reason), undefined, header, trailer);
     }
-    this.#settle(error, reply, header, trailer);
+    this.#settle(error && this.#attempts?.mayHaveRun ? mayHaveRun(error) : error, reply, header, trailer);
   }
 }

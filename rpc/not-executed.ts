@@ -12,9 +12,17 @@ export const NOT_EXECUTED = 'lictor-not-executed';
  * The error that a server has answered with. What it says of not having run the call is in `maybeExecuted` and no more
  * in the metadata: a handler that passes the error on to its own client has run.
  * @param trailer is the error's own from now on
+ * @param hadBegun the server has sent a header before: then it cannot take back that the call may have run
  */
-export function receivedError(code: Status, details: string, trailer: Metadata): RpcError {
+export function receivedError(code: Status, details: string, trailer: Metadata, hadBegun: boolean): RpcError {
   const isRefused = trailer.get(NOT_EXECUTED) === '1';
   if (isRefused) trailer.delete(NOT_EXECUTED);
-  return new RpcError(code, details, { metadata: trailer, maybeExecuted: !isRefused });
+  return new RpcError(code, details, { metadata: trailer, maybeExecuted: hadBegun || !isRefused });
+}
+
+/** The error of a call that a server may have run, whatever the error itself says. */
+export function mayHaveRun(error: RpcError): RpcError {
+  if (error.maybeExecuted) return error;
+  const { code, details, metadata, cause } = error;
+  return new RpcError(code, details, { cause: cause ?? error, metadata, maybeExecuted: true });
 }

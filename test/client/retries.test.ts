@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  type Balancer,
   type CallContext,
   Client,
   type ClientOptions,
@@ -87,6 +88,37 @@ const failing = (times: number) => (_: Attempt, nth: number) => {
 const addresses = (attempts: readonly Attempt[]) => attempts.map(({ at }) => at);
 const previous = (attempts: readonly Attempt[]) =>
   attempts.map(({ context }) => context.metadata.get('grpc-previous-rpc-attempts'));
+
+/** Picks once, and then fails: an attempt after the first ends here, certain not to have run. */
+function onePick(): Balancer {
+  let picks = 0;
+  return {
+    name: 'one pick',
+    build: (nodes) => () => {
+      if (picks++ > 0) throw new Error('no more picks');
+      return nodes[0]!;
+    },
+  };
+}
+
+describe('a call whose first attempt may have run', LIMIT, () => {
+  const error = { code: Status.INTERNAL, maybeExecuted: true };
+  test('says so when its second has not', async () => {
+    await using it = await shop(1, failing(9), { balancer: onePick() });
+    await assert.rejects(it.api.look({}), error);
+  });
+
+  test('says so as a stream', async () => {
+    await using it = await shop(1, failing(9), { balancer: onePick() });
+    await assert.rejects(it.api.list({})[Symbol.asyncIterator]().next(), error);
+  });
+
+  test('says so when it is hedged, and the first one hangs', async () => {
+    const retry = { ...SOON, hedgeAfterMs: 1 };
+    await using it = await shop(1, () => new Promise(() => {}), { balancer: onePick(), retry });
+    await assert.rejects(it.api.look({}), error);
+  });
+});
 
 describe('a call that fails', LIMIT, () => {
   test('goes to other nodes when its method is idempotent, and says how often it was sent before', async () => {

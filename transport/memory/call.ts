@@ -111,10 +111,10 @@ export const arrived = ({ bytes, compression }: Sent, maxBytes: number): Uint8Ar
   compressionNamed(compression).decompress(bytes, maxBytes);
 
 /** A server's error as a client gets it: code, text and metadata, and nothing of the server's own. */
-export function overTheWire(reason: unknown, trailer: Metadata | undefined): RpcError {
+export function overTheWire(reason: unknown, trailer: Metadata | undefined, hadBegun: boolean): RpcError {
   const error = RpcError.from(reason);
   const metadata = new Metadata();
   if (trailer) metadata.merge(trailer);
   if (error.metadata) metadata.merge(error.metadata);
-  return receivedError(error.code, error.details, metadata);
+  return receivedError(error.code, error.details, metadata, hadBegun);
 }
