@@ -9,7 +9,7 @@ import { type Timed, wheel } from '../rpc/timer-wheel.js';
 import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
-import { givenUp, isCommitted, metadataOfAttempt, noAttempts, type Retries } from './retry.js';
+import { isCommitted, lastError, metadataOfAttempt, noAttempts, type Retries } from './retry.js';
 import type { Routing } from './routing.js';
 import { UnaryInvocation, type UnarySettle, type UnaryToSend } from './unary.js';
 
@@ -117,15 +117,27 @@ export class HedgedUnary implements Timed, Abortable {
       error?.code === Status.DEADLINE_EXCEEDED &&
       (this.#call.deadline === undefined || now < this.#call.deadline);
     const how = { isIdempotent: true, isCommitted: isCommitted(header, trailer), isLate };
-    if (!error || !this.#retries.isWorth(error, how)) return this.#over(error, reply, header, trailer);
-    if (this.#retries.delayMs(error, this.#attempts, how, now) !== undefined) {
+    if (!error) return this.#over(undefined, reply, header, trailer);
+    const attempts = this.#attempts;
+    // The nodes of the other attempts may have the method.
+    const isMissing = header === undefined && error.code === Status.UNIMPLEMENTED;
+    if (
+      (isMissing && this.#goesElsewhere(error, now)) ||
+      this.#retries.delayMs(error, attempts, how, now) !== undefined
+    ) {
       wheel.remove(this);
+      attempts.failedBy = error;
       return this.#attempt(now);
     }
+    if (!isMissing && !this.#retries.isWorth(error, how)) return this.#over(error, reply, header, trailer);
     // Another one may still be answered.
     if (this.#running.size > 0) return;
-    const { made } = this.#attempts;
-    this.#over(made > 1 ? givenUp(error, made) : error, undefined, header, trailer);
+    this.#over(lastError(error, attempts), undefined, header, trailer);
+  }
+
+  #goesElsewhere(error: RpcError, now: number): boolean {
+    if (!this.#routing.hasUntried(this.#method, this.#tried)) return false;
+    return this.#retries.goesElsewhere(error, this.#attempts.made, true, now);
   }
 
   #over(

@@ -1,4 +1,5 @@
 import type { RpcError } from '../rpc/error.js';
+import { isMissingMethod } from '../rpc/not-executed.js';
 import { FailureRecord } from './ejection.js';
 import type { LiveNode } from './live-node.js';
 import type { NodeLoad } from './load.js';
@@ -10,6 +11,8 @@ import type { ServiceLoad } from './service-load.js';
 /** Told how calls to nodes end, to decide which nodes take calls. */
 export interface Judge {
   judge(node: ListedNode, outcome: Outcome, began: number, now: number): void;
+  /** A call's method is missing there. @param path of the method, when the node itself has marked the call as not run */
+  missed(node: ListedNode, path: string | undefined, began: number, now: number): void;
 }
 
 /** A node of a service's list with its load: what a balancer sees, and what a call is counted on. */
@@ -47,18 +50,20 @@ export class ListedNode implements LiveNode {
     this.#service.inFlight++;
   }
 
-  /** The unary call that began at `began` has ended. */
-  ended(error: RpcError | undefined, began: number, now: number): void {
+  /** The unary call of the method `path` that began at `began` has ended. */
+  ended(error: RpcError | undefined, began: number, now: number, path?: string): void {
     this.#measure(outcomeOf(error), error?.maybeExecuted ?? true, now - began, now);
-    this.left(error, began, now);
+    this.left(error, began, now, path);
   }
 
   /** As `ended`, of a stream: how long it took is a matter of both sides. */
-  left(error: RpcError | undefined, began: number, now: number): void {
+  left(error: RpcError | undefined, began: number, now: number, path?: string): void {
     this.load.inFlight--;
     this.#service.inFlight--;
     this.#service.count(error, now);
-    this.#judge.judge(this, outcomeOf(error), began, now);
+    const outcome = outcomeOf(error);
+    if (outcome !== 'missing') return this.#judge.judge(this, outcome, began, now);
+    this.#judge.missed(this, isMissingMethod(error!) ? path : undefined, began, now);
   }
 
   /** The call that began at `began` has had its first reply, and may go on for long. */

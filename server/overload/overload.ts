@@ -1,5 +1,5 @@
 import { RpcError } from '../../rpc/error.js';
-import { NOT_EXECUTED } from '../../rpc/not-executed.js';
+import { refusal } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
 import type { ServerLoad } from '../load.js';
 import { CallQueue } from './call-queue.js';
@@ -257,10 +257,3 @@ export class Overload {
   /** A tick that is asked for by a microtask comes when there is none left. */
   readonly #whenIdle = (): void => process.nextTick(this.#next);
 }
-
-/** An error that says by its trailer that the call has not run: clients may send it again, whatever it does. */
-export const refusal = (text: string, code: Status = Status.RESOURCE_EXHAUSTED): RpcError =>
-  new RpcError(code, text, {
-    metadata: { [NOT_EXECUTED]: '1' },
-    maybeExecuted: false,
-  });
