@@ -16,12 +16,12 @@ export const refusal = (text: string, code: Status = Status.RESOURCE_EXHAUSTED):
 export const unknownMethod = (path: string): RpcError =>
   refusal(`the server does not implement the method ${path.slice(0, 256)}`, Status.UNIMPLEMENTED);
 
-/** Errors that came with the mark: those that this side makes of what it cannot send look alike. */
-const refusals = new WeakSet<RpcError>();
+/** On errors that came with the mark: those that this side makes of what it cannot send look alike otherwise. */
+const MARKED = Symbol.for('lictor.refused');
 
 /** A server has said that it does not have the method of a call, and has not run it. Another node may have it. */
 export const isMissingMethod = (error: RpcError): boolean =>
-  error.code === Status.UNIMPLEMENTED && refusals.has(error);
+  error.code === Status.UNIMPLEMENTED && MARKED in error;
 
 /**
  * The error that a server has answered with. What it says of not having run the call is in `maybeExecuted` and no more
@@ -33,7 +33,7 @@ export function receivedError(code: Status, details: string, trailer: Metadata, 
   const isRefused = trailer.get(NOT_EXECUTED) === '1';
   if (isRefused) trailer.delete(NOT_EXECUTED);
   const error = new RpcError(code, details, { metadata: trailer, maybeExecuted: hadBegun || !isRefused });
-  if (!error.maybeExecuted) refusals.add(error);
+  if (!error.maybeExecuted) Object.defineProperty(error, MARKED, { value: true });
   return error;
 }
 

@@ -1,4 +1,4 @@
-import { RpcError } from '../../rpc/error.js';
+import type { RpcError } from '../../rpc/error.js';
 import { refusal } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
 import type { ServerLoad } from '../load.js';

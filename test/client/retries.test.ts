@@ -7,6 +7,7 @@ import {
   type ClientOptions,
   defineService,
   detached,
+  type Engine,
   type Interceptor,
   Metadata,
   memory,
@@ -412,14 +413,31 @@ test(
     const other = new Server({ address: 'other:1', transport });
     other.registerService(Other, { look: () => ({}) });
     await Promise.all([mine.serve(), other.serve()]);
-    const client = new Client({ resolver: fixed(['mine:1', 'other:1']), transport, balancer: 'roundRobin' });
-    const codes: Status[] = [];
-    for (let i = 0; i < 200; i++)
-      await client
-        .service(Shop)
-        .buy({})
-        .catch(({ code }: RpcError) => codes.push(code));
-    assert.deepEqual(codes, Array(5).fill(Status.UNIMPLEMENTED));
+    const sentTo: string[] = [];
+    const counting: Engine = {
+      ...transport,
+      connect(options) {
+        const connection = transport.connect(options);
+        return {
+          unary(call) {
+            sentTo.push(options.address);
+            return connection.unary(call);
+          },
+          stream: (call, requests) => connection.stream(call, requests),
+          close: (graceMs) => connection.close(graceMs),
+        };
+      },
+    };
+    const resolver = fixed(['mine:1', 'other:1']);
+    const client = new Client({ resolver, transport: counting, balancer: 'roundRobin' });
+    // They have not run there, so that none of them fails.
+    for (let i = 0; i < 200; i++) await client.service(Shop).buy({});
+    assert.equal(sentTo.filter((address) => address === 'other:1').length, 5);
+    const { nodes } = client.explain('shop.Shop');
+    assert.deepEqual(
+      nodes.map(({ eligible }) => eligible),
+      [true, false],
+    );
     await client.close();
     await Promise.all([mine.closeNow(), other.closeNow()]);
   },
