@@ -66,7 +66,7 @@ export class Routing {
 
   /** Whether there are nodes that have not had the call. */
   hasUntried(method: BoundMethod, tried: readonly ListedNode[]): boolean {
-    return method.selector !== undefined && method.selector.nodes.size > tried.length;
+    return method.selector !== undefined && method.selector.listed.length > tried.length;
   }
 
   /** After `route` gave nothing. */

@@ -52,16 +52,26 @@ export class ListedNode implements LiveNode {
 
   /** The unary call of the method `path` that began at `began` has ended. */
   ended(error: RpcError | undefined, began: number, now: number, path?: string): void {
-    this.#measure(outcomeOf(error), error?.maybeExecuted ?? true, now - began, now);
-    this.left(error, began, now, path);
+    const outcome = outcomeOf(error);
+    this.#measure(outcome, error?.maybeExecuted ?? true, now - began, now);
+    this.#left(error, outcome, began, now, path);
   }
 
   /** As `ended`, of a stream: how long it took is a matter of both sides. */
   left(error: RpcError | undefined, began: number, now: number, path?: string): void {
+    this.#left(error, outcomeOf(error), began, now, path);
+  }
+
+  #left(
+    error: RpcError | undefined,
+    outcome: Outcome,
+    began: number,
+    now: number,
+    path: string | undefined,
+  ): void {
     this.load.inFlight--;
     this.#service.inFlight--;
     this.#service.count(error, now);
-    const outcome = outcomeOf(error);
     if (outcome !== 'missing') return this.#judge.judge(this, outcome, began, now);
     this.#judge.missed(this, isMissingMethod(error!) ? path : undefined, began, now);
   }

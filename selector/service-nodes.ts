@@ -49,8 +49,8 @@ export class ServiceNodes {
   readonly #load = new ServiceLoad();
   readonly #missing = new MissingMethods<ListedNode>();
   #isFirstList = true;
-  /** Until then some node is fresh. */
-  #freshUntil = 0;
+  /** Until then some node is fresh, or lacks a method. */
+  #plainFrom = 0;
   #waiting: (() => void)[] = [];
 
   constructor(options: ServiceNodesOptions) {
@@ -66,7 +66,10 @@ export class ServiceNodes {
         if (node.standing === 'in') this.#isFresh(node);
         this.rebuild();
       },
-      onMissing: (node, path, now) => this.#missing.add(node, path, now),
+      onMissing: (node, path, now) => {
+        this.#missing.add(node, path, now);
+        this.#plainFrom = Math.max(this.#plainFrom, this.#missing.until);
+      },
       random: options.random,
     });
     this.#all = new NodeSet([], this.#balancer);
@@ -79,10 +82,6 @@ export class ServiceNodes {
 
   has(address: string): boolean {
     return this.#byAddress.has(address);
-  }
-
-  get size(): number {
-    return this.#byAddress.size;
   }
 
   get nodes(): readonly ListedNode[] {
@@ -166,8 +165,8 @@ export class ServiceNodes {
     }
     const set = call.nodes === undefined ? this.#all : this.#filtered.matching(call.nodes);
     const node = this.#pickFrom(set, call, now);
-    const isPlain = tried === undefined && now >= this.#freshUntil && now >= this.#missing.until;
-    if (isPlain && node.load.inFlight < this.#rules.maxInFlightPerNode) return node;
+    if (node.load.inFlight < this.#rules.maxInFlightPerNode && tried === undefined && now >= this.#plainFrom)
+      return node;
     return this.#pickFit(set, node, call, now, tried, path);
   }
 
@@ -224,7 +223,7 @@ export class ServiceNodes {
     node.forgetLatency();
     if (slowStartMs === 0) return;
     node.freshSince = this.#options.now();
-    this.#freshUntil = node.freshSince + slowStartMs;
+    this.#plainFrom = Math.max(this.#plainFrom, node.freshSince + slowStartMs);
   }
 
   #wake(): void {

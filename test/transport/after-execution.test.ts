@@ -54,10 +54,14 @@ const answer =
     stream.end(Buffer.concat(messages));
   };
 const http =
-  (status: number, header: object = { 'content-type': 'text/html' }): Answer =>
+  (
+    status: number,
+    header: object = { 'content-type': 'text/html' },
+    body: string | Buffer = '<html>',
+  ): Answer =>
   (stream) => {
     stream.respond({ ':status': status, ...header });
-    stream.end('<html>');
+    stream.end(body);
   };
 /** Breaks it off when the client has had what was written before. */
 const begun =
@@ -87,7 +91,7 @@ const cases: [name: string, answer: Answer, code: Status | undefined][] = [
   ],
   ['a reply that is no JSON', answer({}, [framed(Buffer.from('{"text":'))]), INTERNAL],
   ['a reply over the limit', answer({}, [framed(Buffer.alloc(MAX_BYTES * 2, ' '))]), RESOURCE_EXHAUSTED],
-  ['no trailers', (stream) => (stream.respond(OK), stream.end(framed(REPLY))), undefined],
+  ['no trailers', http(200, { 'content-type': 'application/grpc+json' }, framed(REPLY)), undefined],
   ['trailers without grpc-status', answer({}, [framed(REPLY)], { a: 'b' }), UNKNOWN],
   ['a grpc-status that is none', answer({}, [framed(REPLY)], { 'grpc-status': 'x' }), undefined],
   ['an UNAVAILABLE of its own', answer({}, [], { 'grpc-status': '14' }), UNAVAILABLE],
