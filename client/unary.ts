@@ -175,7 +175,7 @@ export class UnaryInvocation implements UnaryCall, Abortable {
   ): void {
     const now = performance.now();
     this.#sent = undefined;
-    this.#node?.ended(error, this.#began, now, this.wire.method.path);
+    this.#node?.ended(error, this.#began, now, this.wire.method);
     if (!error) return this.#end(error, reply, header, trailer);
     if (this.#goesOn(error, header !== undefined, isCommitted(header, trailer), now)) return;
     this.#end(this.#attempts ? lastError(error, this.#attempts) : error, reply, header, trailer);

@@ -1,4 +1,5 @@
 import type { Logger } from '../rpc/log.js';
+import type { Method } from '../rpc/service.js';
 import { type Ejection, ejectionMs } from './ejection.js';
 import type { Judge, ListedNode } from './listed-node.js';
 import type { Outcome } from './outcome.js';
@@ -13,7 +14,7 @@ export type EjectedNodesOptions = {
   /** Told when a node has gone out or come back in. */
   readonly onChange: (node: ListedNode) => void;
   /** Told when a node lacks a method, and is not taken for another service. */
-  readonly onMissing: (node: ListedNode, path: string, now: number) => void;
+  readonly onMissing: (node: ListedNode, method: Method, now: number) => void;
   readonly random: () => number;
 };
 
@@ -59,16 +60,16 @@ export class EjectedNodes implements Judge {
     else if (outcome === 'failure' && node.failures.failed(rules, now)) this.#eject(node, rules, now);
   }
 
-  missed(node: ListedNode, path: string | undefined, began: number, now: number): void {
+  missed(node: ListedNode, method: Method | undefined, began: number, now: number): void {
     const rules = this.#options.rules();
     const verdict = rules ? node.failures.missed(rules, now) : 'older';
     if (rules && node.standing !== 'in') {
-      this.#judgeTrial(node, rules, path === undefined ? 'failure' : 'missing', began, now);
+      this.#judgeTrial(node, rules, method === undefined ? 'failure' : 'missing', began, now);
     } else if (rules && verdict === 'another') {
       this.#eject(node, rules, now);
     }
     // One that may be another service is asked until that is clear.
-    if (verdict !== 'doubtful' && path !== undefined) this.#options.onMissing(node, path, now);
+    if (verdict !== 'doubtful' && method) this.#options.onMissing(node, method, now);
   }
 
   /** A node whose trial is due and that is `fit` for the call, which then is that trial. */

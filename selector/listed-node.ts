@@ -1,5 +1,6 @@
 import type { RpcError } from '../rpc/error.js';
 import { isMissingMethod } from '../rpc/not-executed.js';
+import type { Method } from '../rpc/service.js';
 import { FailureRecord } from './ejection.js';
 import type { LiveNode } from './live-node.js';
 import type { NodeLoad } from './load.js';
@@ -11,8 +12,8 @@ import type { ServiceLoad } from './service-load.js';
 /** Told how calls to nodes end, to decide which nodes take calls. */
 export interface Judge {
   judge(node: ListedNode, outcome: Outcome, began: number, now: number): void;
-  /** A call's method is missing there. @param path of the method, when the node itself has marked the call as not run */
-  missed(node: ListedNode, path: string | undefined, began: number, now: number): void;
+  /** A call's method is missing there. @param method if the node itself has marked the call as not run */
+  missed(node: ListedNode, method: Method | undefined, began: number, now: number): void;
 }
 
 /** A node of a service's list with its load: what a balancer sees, and what a call is counted on. */
@@ -50,16 +51,16 @@ export class ListedNode implements LiveNode {
     this.#service.inFlight++;
   }
 
-  /** The unary call of the method `path` that began at `began` has ended. */
-  ended(error: RpcError | undefined, began: number, now: number, path?: string): void {
+  /** The unary call of the method that began at `began` has ended. */
+  ended(error: RpcError | undefined, began: number, now: number, method?: Method): void {
     const outcome = outcomeOf(error);
     this.#measure(outcome, error?.maybeExecuted ?? true, now - began, now);
-    this.#left(error, outcome, began, now, path);
+    this.#left(error, outcome, began, now, method);
   }
 
   /** As `ended`, of a stream: how long it took is a matter of both sides. */
-  left(error: RpcError | undefined, began: number, now: number, path?: string): void {
-    this.#left(error, outcomeOf(error), began, now, path);
+  left(error: RpcError | undefined, began: number, now: number, method?: Method): void {
+    this.#left(error, outcomeOf(error), began, now, method);
   }
 
   #left(
@@ -67,13 +68,13 @@ export class ListedNode implements LiveNode {
     outcome: Outcome,
     began: number,
     now: number,
-    path: string | undefined,
+    method: Method | undefined,
   ): void {
     this.load.inFlight--;
     this.#service.inFlight--;
     this.#service.count(error, now);
     if (outcome !== 'missing') return this.#judge.judge(this, outcome, began, now);
-    this.#judge.missed(this, isMissingMethod(error!) ? path : undefined, began, now);
+    this.#judge.missed(this, isMissingMethod(error!) ? method : undefined, began, now);
   }
 
   /** The call that began at `began` has had its first reply, and may go on for long. */

@@ -1,5 +1,10 @@
+import { streamsRequests } from '../rpc/call.js';
+import type { Method } from '../rpc/service.js';
+
 /** A node that lacks a method is asked again after that long: by then it may have been updated. */
 const MISSING_MS = 1_000;
+/** Later with a call that cannot be sent again, unless its connection is made anew before. */
+const STREAM_MISSING_MS = 60_000;
 
 /**
  * Which nodes of a service have said that they lack a method, so that its calls go elsewhere. It holds no more than the
@@ -10,11 +15,12 @@ export class MissingMethods<Node> {
   /** From then on, nothing is known to be missing anywhere. */
   until = 0;
 
-  add(node: Node, path: string, now: number): void {
-    this.until = now + MISSING_MS;
-    const nodes = this.#byPath.get(path);
-    if (nodes) nodes.set(node, this.until);
-    else this.#byPath.set(path, new Map([[node, this.until]]));
+  add(node: Node, method: Method, now: number): void {
+    const until = now + (streamsRequests(method) ? STREAM_MISSING_MS : MISSING_MS);
+    this.until = Math.max(this.until, until);
+    const nodes = this.#byPath.get(method.path);
+    if (nodes) nodes.set(node, until);
+    else this.#byPath.set(method.path, new Map([[node, until]]));
   }
 
   has(node: Node, path: string, now: number): boolean {

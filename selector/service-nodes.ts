@@ -66,8 +66,8 @@ export class ServiceNodes {
         if (node.standing === 'in') this.#isFresh(node);
         this.rebuild();
       },
-      onMissing: (node, path, now) => {
-        this.#missing.add(node, path, now);
+      onMissing: (node, method, now) => {
+        this.#missing.add(node, method, now);
         this.#plainFrom = Math.max(this.#plainFrom, this.#missing.until);
       },
       random: options.random,

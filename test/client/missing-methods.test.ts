@@ -212,6 +212,19 @@ describe('a node of an older release', LIMIT, () => {
     assert.deepEqual(it.isOut(), [false, false, false]);
   });
 
+  test('fails one stream of requests that were read, which has not run, and the next ones go elsewhere', async () => {
+    for (const name of ['sumAdded', 'chatAdded'] as const) {
+      await using it = await store(['old', 'new']);
+      await it.old(2);
+      const errors: RpcError[] = [];
+      for (let i = 0; i < 20; i++) await calls[name](it.api).catch((error: RpcError) => errors.push(error));
+      assert.deepEqual(
+        errors.map(({ status, maybeExecuted }) => [status, maybeExecuted]),
+        [['UNIMPLEMENTED', false]],
+      );
+    }
+  });
+
   test('costs nothing of the budget of retries', async () => {
     await using it = await store(['old', 'new'], { retry: { budget: { share: 0, perSecond: 0 } } });
     for (let i = 0; i < 20; i++) await it.api.readAdded({});

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { RpcError, Status, silentLogger } from 'lictor';
 import { Metadata } from '../../rpc/metadata.js';
 import { NOT_EXECUTED, receivedError } from '../../rpc/not-executed.js';
+import type { Method, MethodKind } from '../../rpc/service.js';
 import { roundRobin } from '../../selector/balancer/round-robin.js';
 import { checkEjection } from '../../selector/ejection.js';
 import type { ListedNode } from '../../selector/listed-node.js';
@@ -38,10 +39,10 @@ function nodesOf(count: number, isEjecting = true) {
   const { nodes } = service;
   return {
     ...{ service, nodes, time },
-    call(node: ListedNode, path: string, error?: RpcError, times = 1) {
+    call(node: ListedNode, path: string, error?: RpcError, times = 1, kind: MethodKind = 'unary') {
       for (let i = 0; i < times; i++) {
         node.began();
-        node.ended(error, time.now, time.now + 1, path);
+        node.ended(error, time.now, time.now + 1, { path, kind, idempotent: false } as Method);
       }
     },
     /** The nodes that calls of a method go to. */
@@ -137,6 +138,18 @@ describe('a node that has said that it lacks a method', () => {
       assert.deepEqual([it.picked(NEW), it.picked(OLD)], [OTHERS, ALL]);
       it.time.now += 999;
       assert.deepEqual(it.picked(NEW), OTHERS);
+      it.time.now += 2;
+      assert.deepEqual(it.picked(NEW), ALL);
+    }
+  });
+
+  test('is not picked for it for a minute when its calls cannot be sent again', () => {
+    for (const kind of ['clientStream', 'bidi'] as const) {
+      const it = nodesOf(3);
+      it.call(it.nodes[0]!, OLD);
+      it.call(it.nodes[0]!, NEW, marked(), 1, kind);
+      it.time.now += 59_999;
+      assert.deepEqual([it.picked(NEW), it.picked(OLD)], [OTHERS, ALL]);
       it.time.now += 2;
       assert.deepEqual(it.picked(NEW), ALL);
     }
