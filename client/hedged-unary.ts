@@ -4,12 +4,13 @@ import type { CallOptions } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
+import { mayHaveRun } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 import { type Timed, wheel } from '../rpc/timer-wheel.js';
 import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
-import { givenUp, isCommitted, metadataOfAttempt, type Retries } from './retry.js';
+import { isCommitted, lastError, metadataOfAttempt, noAttempts, type Retries } from './retry.js';
 import type { Routing } from './routing.js';
 import { UnaryInvocation, type UnarySettle, type UnaryToSend } from './unary.js';
 
@@ -34,7 +35,7 @@ export class HedgedUnary implements Timed, Abortable {
   readonly #context = currentContext();
   readonly #running = new Set<UnaryInvocation>();
   readonly #tried: ListedNode[] = [];
-  #made = 0;
+  readonly #attempts = noAttempts();
   #isOver = false;
 
   constructor(
@@ -88,7 +89,7 @@ export class HedgedUnary implements Timed, Abortable {
   #attempt(now: number): void {
     const call: UnaryToSend = {
       request: this.#call.request,
-      metadata: metadataOfAttempt(this.#call.metadata, this.#made++),
+      metadata: metadataOfAttempt(this.#call.metadata, this.#attempts.made++),
       deadline: this.#retries.deadlineOfAttempt(this.#call.deadline, now),
       signal: undefined,
     };
@@ -105,7 +106,7 @@ export class HedgedUnary implements Timed, Abortable {
       this.#tried,
     );
     this.#running.add(attempt);
-    if (this.#made < this.#retries.attempts) {
+    if (this.#attempts.made < this.#retries.attempts) {
       this.deadline = now + this.#retries.hedgeAfterMs;
       wheel.add(this);
     }
@@ -118,20 +119,33 @@ export class HedgedUnary implements Timed, Abortable {
     header: Metadata | undefined,
     trailer: Metadata | undefined,
   ): void {
+    if (error?.maybeExecuted) this.#attempts.mayHaveRun = true;
     const now = performance.now();
     const isLate =
       error?.code === Status.DEADLINE_EXCEEDED &&
       (this.#call.deadline === undefined || now < this.#call.deadline);
     const how = { isIdempotent: true, isCommitted: isCommitted(header, trailer), isLate };
-    if (!error || !this.#retries.isWorth(error, how)) return this.#over(error, reply, header, trailer);
-    const attempts = { made: this.#made, unsent: 0 };
-    if (this.#retries.delayMs(error, attempts, how, now) !== undefined) {
+    if (!error) return this.#over(undefined, reply, header, trailer);
+    const attempts = this.#attempts;
+    // The nodes of the other attempts may have the method.
+    const isMissing = header === undefined && error.code === Status.UNIMPLEMENTED;
+    if (
+      (isMissing && this.#goesElsewhere(error, now)) ||
+      this.#retries.delayMs(error, attempts, how, now) !== undefined
+    ) {
       wheel.remove(this);
+      attempts.failedBy = error;
       return this.#attemptInContext(now);
     }
+    if (!isMissing && !this.#retries.isWorth(error, how)) return this.#over(error, reply, header, trailer);
     // Another one may still be answered.
     if (this.#running.size > 0) return;
-    this.#over(this.#made > 1 ? givenUp(error, this.#made) : error, undefined, header, trailer);
+    this.#over(lastError(error, attempts), undefined, header, trailer);
+  }
+
+  #goesElsewhere(error: RpcError, now: number): boolean {
+    if (!this.#routing.hasUntried(this.#method, this.#tried)) return false;
+    return this.#retries.goesElsewhere(error, this.#attempts.made, true, now);
   }
 
   #over(
@@ -144,8 +158,10 @@ export class HedgedUnary implements Timed, Abortable {
     this.#isOver = true;
     wheel.remove(this);
     if (this.#call.signal) forgetAborted(this.#call.signal, this);
+    // A server may run those that are still on their way.
+    const hadCall = this.#attempts.mayHaveRun || this.#running.size > 0;
     for (const attempt of this.#running) attempt.cancel(SUPERSEDED);
-    this.#settle(error, reply, header, trailer);
+    this.#settle(error && hadCall ? mayHaveRun(error) : error, reply, header, trailer);
   }
 }
 

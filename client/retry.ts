@@ -2,6 +2,7 @@ import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { checkLimit, MAX_TIMER_MS } from '../rpc/limit.js';
 import { Metadata } from '../rpc/metadata.js';
+import { isMissingMethod, mayHaveRun } from '../rpc/not-executed.js';
 import { Status, type StatusName } from '../rpc/status.js';
 import { earlier } from '../rpc/surrounding-call.js';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.js';
@@ -17,6 +18,12 @@ export type RetryOptions = {
   readonly statuses?: readonly StatusName[] | undefined;
   /** An attempt that takes longer is given up for the next one. @default Infinity */
   readonly perTryTimeoutMs?: number | undefined;
+  /**
+   * Whether UNIMPLEMENTED, without a header before it, shows that a call has not run: then it goes to another node
+   * whatever its method. For servers other than Lictor's, which say it themselves of a method that they do not have.
+   * @default false
+   */
+  readonly unimplemented?: boolean | undefined;
   /** Before the next attempt it waits between this and `maxDelayMs`, at random. @default 25 */
   readonly minDelayMs?: number | undefined;
   /** @default 250 */
@@ -34,6 +41,7 @@ const DEFAULTS = {
   attempts: 3,
   statuses: ['UNAVAILABLE'] as readonly StatusName[],
   perTryTimeoutMs: Number.POSITIVE_INFINITY,
+  unimplemented: false,
   minDelayMs: 25,
   maxDelayMs: 250,
   hedgeAfterMs: Number.POSITIVE_INFINITY,
@@ -48,13 +56,30 @@ const MILLISECONDS = /^\d{1,9}$/;
 /** Sent again at most this often when no server has seen the call: enough to step over nodes that have just died. */
 export const MAX_UNSENT = 3;
 
+/** Nodes that may say of one call that they lack its method: each is asked once, and known to lack it by then. */
+export const MAX_MISSED = 32;
+
 /** What a call has behind it when it is to be sent again. */
 export type Attempts = {
   /** Attempts that a server may have begun, or has refused. */
   made: number;
   /** Those that no server has seen. */
   unsent: number;
+  /** A server may have run one of them, whatever becomes of those after it. */
+  mayHaveRun: boolean;
+  /** Those at nodes that do not have the method. */
+  missed: number;
+  /** Why it was sent again before that: what its caller is told when the other nodes do not have the method. */
+  failedBy: RpcError | undefined;
 };
+
+export const noAttempts = (): Attempts => ({
+  made: 0,
+  unsent: 0,
+  mayHaveRun: false,
+  missed: 0,
+  failedBy: undefined,
+});
 
 /** How an attempt has failed. */
 export type Failed = {
@@ -119,6 +144,18 @@ export class Retries {
     if (isRefused(error)) return true;
     return isIdempotent && (isLate || this.#statuses.has(error.code));
   }
+
+  /**
+   * Whether a call goes to another node at once after an UNIMPLEMENTED that does not say whether it has run. It may mean
+   * this one request, so nobody remembers which nodes say so, and it is one of the call's attempts, and in the budget.
+   * @param made attempts, the failed one included
+   */
+  goesElsewhere(error: RpcError, made: number, isIdempotent: boolean, now: number): boolean {
+    // Without that it has not left this side, or the node has said more.
+    if (error.code !== Status.UNIMPLEMENTED || !error.maybeExecuted) return false;
+    if (!isIdempotent && !this.#options.unimplemented) return false;
+    return made < this.#options.attempts && this.budget.take(now);
+  }
 }
 
 /** No server has seen the call, and by now the selector knows that this node cannot be reached, or drains. */
@@ -144,7 +181,7 @@ export const metadataOfAttempt = (metadata: Metadata | undefined, previous: numb
  * The error of a call that was sent several times in vain. It tells those before, should a handler pass it on, not to
  * try again themselves: with three attempts at each of four services one call would become 81.
  */
-export function givenUp(error: RpcError, attempts: number): RpcError {
+function givenUp(error: RpcError, attempts: number): RpcError {
   const metadata = (error.metadata?.clone() ?? new Metadata()).set(PUSHBACK, '-1');
   const { cause, maybeExecuted } = error;
   return new RpcError(error.code, `${error.details} (the last of ${attempts} attempts)`, {
@@ -154,13 +191,22 @@ export function givenUp(error: RpcError, attempts: number): RpcError {
   });
 }
 
+/** What the caller is told of a call whose last attempt has failed with `error`. */
+export function lastError(error: RpcError, { made, mayHaveRun: hasHad, failedBy }: Attempts): RpcError {
+  const told = isMissingMethod(error) ? (failedBy ?? error) : error;
+  const given = made > 1 ? givenUp(told, made) : told;
+  return hasHad ? mayHaveRun(given) : given;
+}
+
 function withDefaults(options: RetryOptions): typeof DEFAULTS {
-  const { attempts, statuses, perTryTimeoutMs, minDelayMs, maxDelayMs, hedgeAfterMs } = options;
+  const { attempts, statuses, perTryTimeoutMs, unimplemented, minDelayMs, maxDelayMs, hedgeAfterMs } =
+    options;
   const minimum = minDelayMs ?? DEFAULTS.minDelayMs;
   return {
     attempts: attempts ?? DEFAULTS.attempts,
     statuses: statuses ?? DEFAULTS.statuses,
     perTryTimeoutMs: perTryTimeoutMs ?? DEFAULTS.perTryTimeoutMs,
+    unimplemented: unimplemented ?? DEFAULTS.unimplemented,
     minDelayMs: minimum,
     maxDelayMs: Math.max(minimum, maxDelayMs ?? DEFAULTS.maxDelayMs),
     hedgeAfterMs: hedgeAfterMs ?? DEFAULTS.hedgeAfterMs,
@@ -177,12 +223,14 @@ export function checkRetry(options: RetryOptions | false | undefined): void {
   const unknown = Object.keys(options).find((name) => !KNOWN.includes(name));
   if (unknown !== undefined)
     throw new RangeError(`retry.${unknown.slice(0, 64)}: unknown, there are ${KNOWN.join(', ')}`);
-  const { attempts, statuses, budget = {} } = options;
+  const { attempts, statuses, unimplemented, budget = {} } = options;
   if (attempts !== undefined && !(Number.isInteger(attempts) && attempts >= 1 && attempts <= 5))
     throw new RangeError(`retry.attempts: a whole number from 1 to 5, got ${attempts}`);
   for (const name of statuses ?? [])
     if (!Object.hasOwn(Status, name) || name === 'OK')
       throw new RangeError(`retry.statuses: names of errors such as 'UNAVAILABLE', got ${String(name)}`);
+  if (unimplemented !== undefined && typeof unimplemented !== 'boolean')
+    throw new TypeError(`retry.unimplemented: true or false, got ${String(unimplemented)}`);
   checkLimit('retry.perTryTimeoutMs', options.perTryTimeoutMs, 1);
   checkLimit('retry.minDelayMs', options.minDelayMs, 0);
   checkLimit('retry.maxDelayMs', options.maxDelayMs, 0);

@@ -40,8 +40,33 @@ export class Routing {
     if (target !== undefined) return { connection: this.#connections.get(target), node: undefined };
     method.selector ??= this.#serviceOf(method);
     if (options.waitForReady && !method.selector.isReady) return undefined;
-    const node = method.selector.select(options, now, tried);
+    const node = method.selector.select(options, now, tried, method.wire.method.path);
     return node && { connection: this.#connections.get(node.load.address), node };
+  }
+
+  /**
+   * To a node that has not had the call and, for all that is known, has its method; undefined when there is none, or none
+   * that takes it now.
+   */
+  routeElsewhere(
+    method: BoundMethod,
+    options: CallOptions,
+    now: number,
+    tried: readonly ListedNode[],
+  ): Routed | undefined {
+    try {
+      const routed = this.route(method, options, now, tried);
+      const node = routed?.node;
+      if (!node || tried.includes(node)) return undefined;
+      return method.selector?.nodes.lacks(node, method.wire.method.path, now) ? undefined : routed;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Whether there are nodes that have not had the call. */
+  hasUntried(method: BoundMethod, tried: readonly ListedNode[]): boolean {
+    return method.selector !== undefined && method.selector.listed.length > tried.length;
   }
 
   /** After `route` gave nothing. */

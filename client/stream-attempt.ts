@@ -73,7 +73,7 @@ export class StreamAttempt implements StreamCall, Abortable {
   ended(error: RpcError | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.node?.left(error, this.#began, performance.now());
+    this.node?.left(error, this.#began, performance.now(), this.wire.method);
     for (const signal of this.#signals) forgetAborted(signal, this);
   }
 }

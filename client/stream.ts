@@ -5,13 +5,22 @@ import type { CallOptions } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { Metadata } from '../rpc/metadata.js';
+import { isMissingMethod, mayHaveRun } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
 import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
 import { type Requests, requestsOf } from './requests.js';
-import { type Attempts, givenUp, isUnsent, MAX_UNSENT, metadataOfAttempt, type Retries } from './retry.js';
+import {
+  isUnsent,
+  lastError,
+  MAX_MISSED,
+  MAX_UNSENT,
+  metadataOfAttempt,
+  noAttempts,
+  type Retries,
+} from './retry.js';
 import type { Routed, Routing } from './routing.js';
 import { type OutgoingStream, StreamAttempt } from './stream-attempt.js';
 
@@ -46,6 +55,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
   #replies: AsyncIterator<unknown> | undefined; // When no other node will be asked any more.
   #last: Promise<Step> | undefined;
   #isLeft = false;
+  readonly #attempts = noAttempts();
   #header: Promise<Metadata> | undefined;
   #tellHeader: ((header: Metadata | Promise<Metadata>) => void) | undefined;
 
@@ -125,7 +135,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
     } catch (reason) {
       this.#replies = OVER;
       if (this.#isLeft) return DONE;
-      throw reason;
+      throw this.#attempts.mayHaveRun ? mayHaveRun(RpcError.from(reason, Status.INTERNAL)) : reason;
     } finally {
       this.#tellHeader?.(this.#attempt && !this.#isLeft ? this.#attempt.stream.header : new Metadata());
     }
@@ -139,12 +149,13 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
     const requests = requestsOf(wire.method, message);
     const deadline = earlier(this.#call.deadline(), this.#outerDeadline);
     const call: OutgoingStream = { wire, metadata, deadline, compression, signals: this.#signals };
-    const attempts: Attempts = { made: 0, unsent: 0 };
+    const attempts = this.#attempts;
     let tried: ListedNode[] | undefined;
+    let elsewhere: Routed | undefined;
     this.#retries?.budget.count(performance.now());
     for (;;) {
       this.#checkSignals();
-      const routed = this.#route(tried) ?? (await this.#whenKnown(deadline));
+      const routed = elsewhere ?? this.#route(tried) ?? (await this.#whenKnown(deadline));
       // It may have aborted, or the reader have left, between the first list of nodes and now.
       this.#checkSignals();
       if (this.#isLeft) return DONE;
@@ -153,9 +164,13 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
         return await this.#send(metadataOfAttempt(metadata, attempts.made), call, routed, requests);
       } catch (reason) {
         const error = RpcError.from(reason, Status.INTERNAL);
+        if (error.maybeExecuted) attempts.mayHaveRun = true;
         const again = !this.#isLeft && requests.canReplay;
-        const delayMs = again ? this.#delayMs(error, attempts, routed, deadline) : undefined;
-        if (delayMs === undefined) throw attempts.made > 1 ? givenUp(error, attempts.made) : error;
+        elsewhere = again && tried ? this.#elsewhere(error, tried, deadline) : undefined;
+        if (elsewhere) continue;
+        const delayMs = again ? this.#delayMs(error, routed, deadline) : undefined;
+        if (delayMs === undefined) throw lastError(error, attempts);
+        attempts.failedBy = error;
         if (delayMs > 0) await this.#interruptible((signal) => sleep(delayMs, undefined, { signal }));
       }
     }
@@ -169,18 +184,38 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
     for (const signal of this.#signals) if (signal.aborted) throw cancelledBy(signal, false);
   }
 
-  /** After which time the call goes to another node, if it does. */
-  #delayMs(
+  /** A node that has not had the call, when this one does not have its method. */
+  #elsewhere(
     error: RpcError,
-    attempts: Attempts,
-    { node }: Routed,
+    tried: readonly ListedNode[],
     deadline: Deadline | undefined,
-  ): number | undefined {
-    if (error.code === Status.CANCELLED) return undefined;
+  ): Routed | undefined {
+    const attempts = this.#attempts;
+    const now = performance.now();
+    if (deadline !== undefined && now >= deadline) return undefined;
+    if (isMissingMethod(error)) {
+      if (attempts.missed++ >= MAX_MISSED) return undefined;
+    } else {
+      if (this.#attempt?.isCommitted || !this.#routing.hasUntried(this.#method, tried)) return undefined;
+      if (!this.#retries?.goesElsewhere(error, attempts.made + 1, this.#isIdempotent, now)) return undefined;
+    }
+    const routed = this.#routing.routeElsewhere(this.#method, this.#options, now, tried);
+    if (routed && !isMissingMethod(error)) attempts.made++;
+    return routed;
+  }
+
+  get #isIdempotent(): boolean {
+    return this.#options.idempotent ?? this.#method.wire.method.idempotent;
+  }
+
+  /** After which time the call goes to another node, if it does. */
+  #delayMs(error: RpcError, { node }: Routed, deadline: Deadline | undefined): number | undefined {
+    const attempts = this.#attempts;
+    if (error.code === Status.CANCELLED || isMissingMethod(error)) return undefined;
     if (isUnsent(error) && node && (this.#options.waitForReady || attempts.unsent++ < MAX_UNSENT)) return 0;
     attempts.made++;
     const how = {
-      isIdempotent: this.#options.idempotent ?? this.#method.wire.method.idempotent,
+      isIdempotent: this.#isIdempotent,
       isCommitted: this.#attempt?.isCommitted ?? false,
       isLate: false,
     };

@@ -7,6 +7,7 @@ import type { CompressionName } from '../rpc/compression.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import type { Metadata } from '../rpc/metadata.js';
+import { isMissingMethod, mayHaveRun } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
 import type { ListedNode } from '../selector/listed-node.js';
@@ -16,11 +17,13 @@ import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
 import {
   type Attempts,
-  givenUp,
   isCommitted,
   isUnsent,
+  lastError,
+  MAX_MISSED,
   MAX_UNSENT,
   metadataOfAttempt,
+  noAttempts,
   type Retries,
 } from './retry.js';
 import type { Routed, Routing } from './routing.js';
@@ -178,37 +181,63 @@ export class UnaryInvocation implements UnaryCall, Abortable {
   ): void {
     const now = performance.now();
     this.#sent = undefined;
-    this.#node?.ended(error, this.#began, now);
-    if (error && this.#goesOn(error, isCommitted(header, trailer), now)) return;
-    const tries = error ? (this.#attempts?.made ?? 0) : 0;
-    this.#end(error && tries > 1 ? givenUp(error, tries) : error, reply, header, trailer);
+    this.#node?.ended(error, this.#began, now, this.wire.method);
+    if (!error) return this.#end(error, reply, header, trailer);
+    if (this.#goesOn(error, header !== undefined, isCommitted(header, trailer), now)) return;
+    this.#end(this.#attempts ? lastError(error, this.#attempts) : error, reply, header, trailer);
   }
 
   /** Whether the call that has failed is sent again. */
-  #goesOn(error: RpcError, committed: boolean, now: number): boolean {
+  #goesOn(error: RpcError, hasHeader: boolean, committed: boolean, now: number): boolean {
     // Ended from this side.
     if (error.code === Status.CANCELLED) return false;
-    this.#attempts ??= { made: 0, unsent: 0 };
+    this.#attempts ??= noAttempts();
+    const attempts = this.#attempts;
+    if (error.maybeExecuted) attempts.mayHaveRun = true;
     const node = this.#node;
     if (node) this.#tried ??= [node];
+    if (isMissingMethod(error)) return attempts.missed++ < MAX_MISSED && this.#goesElsewhere(now);
     if (isUnsent(error) && node) {
-      if (this.#options.waitForReady || this.#attempts.unsent++ < MAX_UNSENT) {
+      if (this.#options.waitForReady || attempts.unsent++ < MAX_UNSENT) {
+        attempts.failedBy = error;
         this.#attempt(now);
         return true;
       }
     }
-    this.#attempts.made++;
+    attempts.made++;
+    const { made } = attempts;
+    if (
+      !hasHeader &&
+      this.#hasUntried &&
+      this.#retries?.goesElsewhere(error, made, this.#isIdempotent, now)
+    ) {
+      this.metadata = metadataOfAttempt(this.#call.metadata, attempts.made);
+      if (this.#goesElsewhere(now)) return true;
+    }
     const isLate =
       error.code === Status.DEADLINE_EXCEEDED && this.deadline !== this.#deadline && this.#hasTime(now);
     const how = { isIdempotent: this.#isIdempotent, isCommitted: committed, isLate };
-    const delayMs = this.#retries?.delayMs(error, this.#attempts, how, now);
+    const delayMs = this.#retries?.delayMs(error, attempts, how, now);
     if (delayMs === undefined || !this.#hasTime(now + delayMs)) return false;
-    this.metadata = metadataOfAttempt(this.#call.metadata, this.#attempts.made);
+    this.metadata = metadataOfAttempt(this.#call.metadata, attempts.made);
+    attempts.failedBy = error;
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       this.#attempt(performance.now());
     }, delayMs);
     return true;
+  }
+
+  get #hasUntried(): boolean {
+    return this.#tried !== undefined && this.#routing.hasUntried(this.#method, this.#tried);
+  }
+
+  /** Whether it is sent at once to a node that has not had it. */
+  #goesElsewhere(now: number): boolean {
+    if (!this.#tried || !this.#hasTime(now)) return false;
+    const routed = this.#routing.routeElsewhere(this.#method, this.#options, now, this.#tried);
+    if (routed) this.#send(routed, now);
+    return routed !== undefined;
   }
 
   #hasTime(at: number): boolean {
@@ -225,6 +254,6 @@ export class UnaryInvocation implements UnaryCall, Abortable {
     } catch (reason) {
       return this.#settle(RpcError.from(reason), undefined, header, trailer);
     }
-    this.#settle(error, reply, header, trailer);
+    this.#settle(error && this.#attempts?.mayHaveRun ? mayHaveRun(error) : error, reply, header, trailer);
   }
 }

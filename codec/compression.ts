@@ -77,14 +77,16 @@ export const acceptEncoding = COMPRESSIONS.map(({ name }) => name).join(',');
  * @throws RpcError UNIMPLEMENTED that lists the known names
  */
 export function compressionNamed(name: string): Compression {
-  const found = COMPRESSIONS.find((compression) => compression.name === name);
+  const found = findCompression(name);
   if (found) return found;
-  throw new RpcError(
-    Status.UNIMPLEMENTED,
-    `compression ${JSON.stringify(name.slice(0, 64))} is not known; there are: ${acceptEncoding.replace(',', ', ')}`,
-    { maybeExecuted: false },
-  );
+  throw new RpcError(Status.UNIMPLEMENTED, unknownCompression(name), { maybeExecuted: false });
 }
+
+export const findCompression = (name: string): Compression | undefined =>
+  COMPRESSIONS.find((compression) => compression.name === name);
+
+export const unknownCompression = (name: string): string =>
+  `compression ${JSON.stringify(name.slice(0, 64))} is not known; there are: ${acceptEncoding.replace(',', ', ')}`;
 
 /** Of one call; undefined is what its client has. @throws RpcError as `compressionNamed` does */
 export function checkCompression(name: string | undefined): void {

@@ -1,4 +1,5 @@
 import type { Logger } from '../rpc/log.js';
+import type { Method } from '../rpc/service.js';
 import { type Ejection, ejectionMs } from './ejection.js';
 import type { Judge, ListedNode } from './listed-node.js';
 import type { Outcome } from './outcome.js';
@@ -12,6 +13,8 @@ export type EjectedNodesOptions = {
   readonly reachable: () => number;
   /** Told when a node has gone out or come back in. */
   readonly onChange: (node: ListedNode) => void;
+  /** Told when a node lacks a method, and is not taken for another service. */
+  readonly onMissing: (node: ListedNode, method: Method, now: number) => void;
   readonly random: () => number;
 };
 
@@ -55,6 +58,18 @@ export class EjectedNodes implements Judge {
     if (node.standing !== 'in') return this.#judgeTrial(node, rules, outcome, began, now);
     if (outcome === 'success') node.failures.succeeded(rules, now);
     else if (outcome === 'failure' && node.failures.failed(rules, now)) this.#eject(node, rules, now);
+  }
+
+  missed(node: ListedNode, method: Method | undefined, began: number, now: number): void {
+    const rules = this.#options.rules();
+    const verdict = rules ? node.failures.missed(rules, now) : 'older';
+    if (rules && node.standing !== 'in') {
+      this.#judgeTrial(node, rules, method === undefined ? 'failure' : 'missing', began, now);
+    } else if (rules && verdict === 'another') {
+      this.#eject(node, rules, now);
+    }
+    // One that may be another service is asked until that is clear.
+    if (verdict !== 'doubtful' && method) this.#options.onMissing(node, method, now);
   }
 
   /** A node whose trial is due and that is `fit` for the call, which then is that trial. */
@@ -126,6 +141,7 @@ export class EjectedNodes implements Judge {
     if (outcome === 'success') {
       this.#out.delete(node);
       node.standing = 'in';
+      node.failures.succeeded(rules, now);
       this.#returned.set(node, { times: out.times, at: now });
       this.#schedule();
       const { logger, service } = this.#options;
@@ -133,6 +149,9 @@ export class EjectedNodes implements Judge {
       this.#options.onChange(node);
     } else if (outcome === 'failure') {
       this.#putOut(node, rules, out.times + 1, now);
+    } else if (outcome === 'missing') {
+      // That says nothing of its other methods, one of which may be the next to be tried.
+      this.#putOut(node, rules, out.times, now);
     } else {
       node.standing = 'out';
       out.trialAt = Number.POSITIVE_INFINITY;

@@ -62,11 +62,27 @@ export class FailureRecord {
   #failures = 0;
   #callsBefore = 0;
   #failuresBefore = 0;
+  #succeededAt = Number.NEGATIVE_INFINITY;
 
   succeeded(rules: Ejection, now: number): void {
     this.#turn(rules, now);
     this.#inARow = 0;
     this.#calls++;
+    this.#succeededAt = now;
+  }
+
+  /**
+   * A call's method is missing. That is no failure of a node whose other calls go well; one that answers so to all of
+   * them is another service.
+   */
+  missed({ consecutive, windowMs }: Ejection, now: number): 'older' | 'doubtful' | 'another' {
+    if (now - this.#succeededAt < windowMs) return 'older';
+    return ++this.#inARow >= consecutive ? 'another' : 'doubtful';
+  }
+
+  /** Its connection stands anew, so that another service may be there now. */
+  reconnected(): void {
+    this.#succeededAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Whether there are too many by now. */

@@ -1,4 +1,6 @@
 import type { RpcError } from '../rpc/error.js';
+import { isMissingMethod } from '../rpc/not-executed.js';
+import type { Method } from '../rpc/service.js';
 import { FailureRecord } from './ejection.js';
 import type { LiveNode } from './live-node.js';
 import type { NodeLoad } from './load.js';
@@ -10,6 +12,8 @@ import type { ServiceLoad } from './service-load.js';
 /** Told how calls to nodes end, to decide which nodes take calls. */
 export interface Judge {
   judge(node: ListedNode, outcome: Outcome, began: number, now: number): void;
+  /** A call's method is missing there. @param method if the node itself has marked the call as not run */
+  missed(node: ListedNode, method: Method | undefined, began: number, now: number): void;
 }
 
 /** A node of a service's list with its load: what a balancer sees, and what a call is counted on. */
@@ -47,18 +51,30 @@ export class ListedNode implements LiveNode {
     this.#service.inFlight++;
   }
 
-  /** The unary call that began at `began` has ended. */
-  ended(error: RpcError | undefined, began: number, now: number): void {
-    this.#measure(outcomeOf(error), error?.maybeExecuted ?? true, now - began, now);
-    this.left(error, began, now);
+  /** The unary call of the method that began at `began` has ended. */
+  ended(error: RpcError | undefined, began: number, now: number, method?: Method): void {
+    const outcome = outcomeOf(error);
+    this.#measure(outcome, error?.maybeExecuted ?? true, now - began, now);
+    this.#left(error, outcome, began, now, method);
   }
 
   /** As `ended`, of a stream: how long it took is a matter of both sides. */
-  left(error: RpcError | undefined, began: number, now: number): void {
+  left(error: RpcError | undefined, began: number, now: number, method?: Method): void {
+    this.#left(error, outcomeOf(error), began, now, method);
+  }
+
+  #left(
+    error: RpcError | undefined,
+    outcome: Outcome,
+    began: number,
+    now: number,
+    method: Method | undefined,
+  ): void {
     this.load.inFlight--;
     this.#service.inFlight--;
     this.#service.count(error, now);
-    this.#judge.judge(this, outcomeOf(error), began, now);
+    if (outcome !== 'missing') return this.#judge.judge(this, outcome, began, now);
+    this.#judge.missed(this, isMissingMethod(error!) ? method : undefined, began, now);
   }
 
   /** The call that began at `began` has had its first reply, and may go on for long. */

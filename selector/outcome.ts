@@ -1,10 +1,13 @@
 import type { RpcError } from '../rpc/error.js';
+import { isMissingMethod } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 
 /** What the end of a call says of the node that had it. */
 export type Outcome =
   | 'success'
   | 'failure'
+  /** The node says that it does not have the method: it is older, or another service has its address by now. */
+  | 'missing'
   /** It says nothing: the node did not get the call, or the caller did not wait. */
   | 'nothing';
 
@@ -12,8 +15,6 @@ export type Outcome =
 const FAILURES: ReadonlySet<Status> = new Set([
   Status.UNKNOWN,
   Status.DEADLINE_EXCEEDED,
-  // Another service has this address by now, or an older version of it.
-  Status.UNIMPLEMENTED,
   Status.INTERNAL,
   Status.UNAVAILABLE,
   Status.DATA_LOSS,
@@ -23,6 +24,7 @@ export function outcomeOf(error: RpcError | undefined): Outcome {
   if (!error) return 'success';
   if (error.code === Status.CANCELLED || error.code === Status.RESOURCE_EXHAUSTED) return 'nothing';
   // That it could not be reached is what its connection says.
-  if (!error.maybeExecuted) return 'nothing';
+  if (!error.maybeExecuted) return isMissingMethod(error) ? 'missing' : 'nothing';
+  if (error.code === Status.UNIMPLEMENTED) return 'missing';
   return FAILURES.has(error.code) ? 'failure' : 'success';
 }

@@ -149,10 +149,11 @@ export class ServiceSelector {
   /**
    * The node for a call, or undefined when none is known (yet). Asks no registry.
    * @param tried nodes that have had this call
+   * @param path of its method
    * @throws RpcError as `ServiceNodes.pick`
    */
-  select(call: Selection, now: number, tried?: readonly ListedNode[]): ListedNode | undefined {
-    return this.nodes.pick(call, now, tried);
+  select(call: Selection, now: number, tried?: readonly ListedNode[], path?: string): ListedNode | undefined {
+    return this.nodes.pick(call, now, tried, path);
   }
 
   /**

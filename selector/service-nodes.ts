@@ -8,12 +8,14 @@ import { FilteredSets } from './filtered-sets.js';
 import { ListedNode } from './listed-node.js';
 import type { LiveNode } from './live-node.js';
 import type { NodeLoad } from './load.js';
+import { MissingMethods } from './missing-methods.js';
 import type { Node } from './node.js';
 import { describeFilter, matches } from './node-filter.js';
 import { NodeSet } from './node-set.js';
 import type { PickRules } from './pick-rules.js';
 import { ServiceLoad } from './service-load.js';
 import { warmEnough } from './slow-start.js';
+import { isOut, type Standing, standingOf } from './standing.js';
 
 /** What a pick goes by: the balancer's part, and which nodes the call may go to. */
 export interface Selection extends PickContext {
@@ -45,9 +47,10 @@ export class ServiceNodes {
   #all: NodeSet;
   #filtered: FilteredSets;
   readonly #load = new ServiceLoad();
+  readonly #missing = new MissingMethods<ListedNode>();
   #isFirstList = true;
-  /** Until then some node is fresh. */
-  #freshUntil = 0;
+  /** Until then some node is fresh, or lacks a method. */
+  #plainFrom = 0;
   #waiting: (() => void)[] = [];
 
   constructor(options: ServiceNodesOptions) {
@@ -62,6 +65,10 @@ export class ServiceNodes {
       onChange: (node) => {
         if (node.standing === 'in') this.#isFresh(node);
         this.rebuild();
+      },
+      onMissing: (node, method, now) => {
+        this.#missing.add(node, method, now);
+        this.#plainFrom = Math.max(this.#plainFrom, this.#missing.until);
       },
       random: options.random,
     });
@@ -94,7 +101,11 @@ export class ServiceNodes {
       if (!known && !this.#isFirstList) this.#isFresh(listed);
       next.set(node.address, listed);
     }
-    for (const [address, node] of before) if (!next.has(address)) this.#ejected.forget(node);
+    for (const [address, node] of before) {
+      if (next.has(address)) continue;
+      this.#ejected.forget(node);
+      this.#missing.forget(node);
+    }
     this.#isFirstList = this.#isFirstList && next.size === 0;
     this.#byAddress = next;
     this.rebuild();
@@ -116,6 +127,9 @@ export class ServiceNodes {
     if (!node) return;
     if (node.reachable) {
       this.#ejected.tryNow(node, this.#options.now());
+      // What listens there may be another version, or another service.
+      node.failures.reconnected();
+      this.#missing.forget(node);
       this.#isFresh(node);
     }
     this.rebuild();
@@ -132,21 +146,33 @@ export class ServiceNodes {
   /**
    * The node for a call; undefined when no node is known.
    * @param tried nodes that have had this call; none of them is picked while there are others
+   * @param path of its method; nodes that lack it are not picked either
    * @throws RpcError RESOURCE_EXHAUSTED when all nodes have as many calls as they may, UNAVAILABLE when a filter leaves
    * none, INTERNAL for a balancer that fails
    */
-  pick(call: Selection, now: number, tried?: readonly ListedNode[]): ListedNode | undefined {
+  pick(call: Selection, now: number, tried?: readonly ListedNode[], path?: string): ListedNode | undefined {
     if (this.#byAddress.size === 0) return undefined;
     this.#admit(now);
     if (now >= this.#ejected.due) {
-      const onTrial = this.#ejected.trial(now, (node) => this.#isFit(node, call, tried));
+      const onTrial = this.#ejected.trial(
+        now,
+        (node) =>
+          node.reachable &&
+          this.#takes(node, now, tried, path) &&
+          (call.nodes === undefined || matches(call.nodes, node.node)),
+      );
       if (onTrial) return onTrial;
     }
     const set = call.nodes === undefined ? this.#all : this.#filtered.matching(call.nodes);
     const node = this.#pickFrom(set, call, now);
-    if (node.load.inFlight < this.#rules.maxInFlightPerNode && tried === undefined && now >= this.#freshUntil)
+    if (node.load.inFlight < this.#rules.maxInFlightPerNode && tried === undefined && now >= this.#plainFrom)
       return node;
-    return this.#pickFit(set, node, call, now, tried);
+    return this.#pickFit(set, node, call, now, tried, path);
+  }
+
+  /** Whether a node has said of late that it lacks the method. */
+  lacks(node: ListedNode, path: string | undefined, now: number): boolean {
+    return path !== undefined && now < this.#missing.until && this.#missing.has(node, path, now);
   }
 
   /** Whether there is a node that, for all that is known, can be reached. */
@@ -161,33 +187,11 @@ export class ServiceNodes {
   }
 
   /** Why a node takes calls like this one, or why it does not. */
-  explain(node: ListedNode, call: Selection, now: number): { eligible: boolean; reason: string } {
-    const not = (reason: string) => ({ eligible: false, reason });
+  explain(node: ListedNode, call: Selection, now: number): Standing {
     if (call.nodes && !matches(call.nodes, node.node))
-      return not(`it is not of those that the call wants: ${describeFilter(call.nodes)}`);
-    const set = call.nodes ? this.#filtered.matching(call.nodes) : this.#all;
-    const within = (at: number) => `${Math.max(0, Math.ceil((at - now) / 100) / 10)} s`;
-    if (!set.candidates.includes(node)) {
-      if (!node.reachable) return not('its connection has failed, and is tried again all the time');
-      return not(
-        node.standing === 'trial'
-          ? 'its calls failed; one is on trial there now'
-          : `its calls failed; it gets one on trial in ${within(this.#ejected.until(node) ?? now)}`,
-      );
-    }
-    if (node.node.weight === 0 && set.candidates.some(({ node: { weight } }) => weight > 0))
-      return not('it is drained: its weight is 0');
-    const { maxInFlightPerNode, slowStartMs } = this.#rules;
-    if (node.inFlight >= maxInFlightPerNode)
-      return not(`it has ${node.inFlight} calls in flight, as many as it may`);
-    if (!node.reachable) return { eligible: true, reason: 'no node can be reached, so all are tried' };
-    if (node.standing !== 'in')
-      return { eligible: true, reason: 'its calls failed, but there is no other that can be reached' };
-    if (node.freshSince !== undefined && now < node.freshSince + slowStartMs) {
-      const full = within(node.freshSince + slowStartMs);
-      return { eligible: true, reason: `it is fresh, and has its full share in ${full}` };
-    }
-    return { eligible: true, reason: 'it is well' };
+      return isOut(`it is not of those that the call wants: ${describeFilter(call.nodes)}`);
+    const { candidates } = call.nodes ? this.#filtered.matching(call.nodes) : this.#all;
+    return standingOf(node, candidates, this.#rules, this.#ejected.until(node), now);
   }
 
   /** @throws RpcError for a call that the service is not to have */
@@ -219,7 +223,7 @@ export class ServiceNodes {
     node.forgetLatency();
     if (slowStartMs === 0) return;
     node.freshSince = this.#options.now();
-    this.#freshUntil = node.freshSince + slowStartMs;
+    this.#plainFrom = Math.max(this.#plainFrom, node.freshSince + slowStartMs);
   }
 
   #wake(): void {
@@ -247,9 +251,10 @@ export class ServiceNodes {
     call: Selection,
     now: number,
     tried: readonly ListedNode[] | undefined,
+    path: string | undefined,
   ): ListedNode {
     const { maxInFlightPerNode, slowStartMs } = this.#rules;
-    const takes = (node: ListedNode) => node.load.inFlight < maxInFlightPerNode && !tried?.includes(node);
+    const takes = (node: ListedNode) => this.#takes(node, now, tried, path);
     let node = first;
     // One that had to wait for its share once waits with this call, however often the balancer picks it.
     let cold: ListedNode | undefined;
@@ -280,12 +285,13 @@ export class ServiceNodes {
     );
   }
 
-  #isFit(node: ListedNode, call: Selection, tried: readonly ListedNode[] | undefined): boolean {
-    return (
-      node.reachable &&
-      node.load.inFlight < this.#rules.maxInFlightPerNode &&
-      !tried?.includes(node) &&
-      (call.nodes === undefined || matches(call.nodes, node.node))
-    );
+  #takes(
+    node: ListedNode,
+    now: number,
+    tried: readonly ListedNode[] | undefined,
+    path: string | undefined,
+  ): boolean {
+    const { maxInFlightPerNode } = this.#rules;
+    return node.load.inFlight < maxInFlightPerNode && !tried?.includes(node) && !this.lacks(node, path, now);
   }
 }

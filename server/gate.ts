@@ -1,11 +1,12 @@
 import { deadlineExceeded } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
+import { refusal } from '../rpc/not-executed.js';
 import { Status } from '../rpc/status.js';
 import type { IncomingCall } from '../transport/transport.js';
 import type { ServerLoad } from './load.js';
 import { LoopWatch } from './overload/loop-watch.js';
 import type { OverloadSettings } from './overload/options.js';
-import { Overload, refusal } from './overload/overload.js';
+import { Overload } from './overload/overload.js';
 import { Overstays } from './overload/overstays.js';
 import { priorityOf } from './overload/priority.js';
 import { QueuedCall } from './overload/queued-call.js';

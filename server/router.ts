@@ -4,6 +4,7 @@ import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
 import type { Logger } from '../rpc/log.js';
 import { checkServiceName } from '../rpc/name.js';
+import { refusal, unknownMethod } from '../rpc/not-executed.js';
 import type { Method, Service } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import type { Route, Routes } from '../transport/transport.js';
@@ -67,7 +68,7 @@ function boundHandler(implementation: Registered['implementation'], key: string,
   const handler = own(implementation, key);
   if (typeof handler === 'function') return handler.bind(implementation) as AnyHandler;
   return () => {
-    throw new RpcError(Status.UNIMPLEMENTED, `the server does not implement the method ${method.path}`);
+    throw unknownMethod(method.path);
   };
 }
 
@@ -100,7 +101,8 @@ class WireMethods {
       this.#bySubtype.set(subtype, wire);
       return wire;
     } catch (reason) {
-      return RpcError.from(reason, Status.UNIMPLEMENTED);
+      const { code, details } = RpcError.from(reason, Status.UNIMPLEMENTED);
+      return refusal(details, code);
     }
   }
 

@@ -43,7 +43,7 @@ export function listedNodes(count: number, weightOf: (index: number) => number =
   const service = new ServiceLoad();
   return Array.from({ length: count }, (_, i) => {
     const node = createNode({ address: addressOf(i), weight: weightOf(i) });
-    return new ListedNode(node, new NodeLoad(node.address), service, { judge() {} });
+    return new ListedNode(node, new NodeLoad(node.address), service, { judge() {}, missed() {} });
   });
 }
 

@@ -1,6 +1,6 @@
 import { outsideCalls } from '../../rpc/async-context.js';
-import { RpcError } from '../../rpc/error.js';
-import { NOT_EXECUTED } from '../../rpc/not-executed.js';
+import type { RpcError } from '../../rpc/error.js';
+import { refusal } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
 import type { ServerLoad } from '../load.js';
 import { CallQueue } from './call-queue.js';
@@ -258,10 +258,3 @@ export class Overload {
   /** A tick that is asked for by a microtask comes when there is none left. */
   readonly #whenIdle = (): void => process.nextTick(this.#next);
 }
-
-/** An error that says by its trailer that the call has not run: clients may send it again, whatever it does. */
-export const refusal = (text: string, code: Status = Status.RESOURCE_EXHAUSTED): RpcError =>
-  new RpcError(code, text, {
-    metadata: { [NOT_EXECUTED]: '1' },
-    maybeExecuted: false,
-  });

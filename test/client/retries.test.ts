@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  type Balancer,
   type CallContext,
   Client,
   type ClientOptions,
   defineService,
   detached,
+  type Engine,
   type Interceptor,
   Metadata,
   memory,
@@ -87,6 +89,37 @@ const failing = (times: number) => (_: Attempt, nth: number) => {
 const addresses = (attempts: readonly Attempt[]) => attempts.map(({ at }) => at);
 const previous = (attempts: readonly Attempt[]) =>
   attempts.map(({ context }) => context.metadata.get('grpc-previous-rpc-attempts'));
+
+/** Picks once, and then fails: an attempt after the first ends here, certain not to have run. */
+function onePick(): Balancer {
+  let picks = 0;
+  return {
+    name: 'one pick',
+    build: (nodes) => () => {
+      if (picks++ > 0) throw new Error('no more picks');
+      return nodes[0]!;
+    },
+  };
+}
+
+describe('a call whose first attempt may have run', LIMIT, () => {
+  const error = { code: Status.INTERNAL, maybeExecuted: true };
+  test('says so when its second has not', async () => {
+    await using it = await shop(1, failing(9), { balancer: onePick() });
+    await assert.rejects(it.api.look({}), error);
+  });
+
+  test('says so as a stream', async () => {
+    await using it = await shop(1, failing(9), { balancer: onePick() });
+    await assert.rejects(it.api.list({})[Symbol.asyncIterator]().next(), error);
+  });
+
+  test('says so when it is hedged, and the first one hangs', async () => {
+    const retry = { ...SOON, hedgeAfterMs: 1 };
+    await using it = await shop(1, () => new Promise(() => {}), { balancer: onePick(), retry });
+    await assert.rejects(it.api.look({}), error);
+  });
+});
 
 describe('a call that fails', LIMIT, () => {
   test('goes to other nodes when its method is idempotent, and says how often it was sent before', async () => {
@@ -380,14 +413,31 @@ test(
     const other = new Server({ address: 'other:1', transport });
     other.registerService(Other, { look: () => ({}) });
     await Promise.all([mine.serve(), other.serve()]);
-    const client = new Client({ resolver: fixed(['mine:1', 'other:1']), transport, balancer: 'roundRobin' });
-    const codes: Status[] = [];
-    for (let i = 0; i < 200; i++)
-      await client
-        .service(Shop)
-        .buy({})
-        .catch(({ code }: RpcError) => codes.push(code));
-    assert.deepEqual(codes, Array(5).fill(Status.UNIMPLEMENTED));
+    const sentTo: string[] = [];
+    const counting: Engine = {
+      ...transport,
+      connect(options) {
+        const connection = transport.connect(options);
+        return {
+          unary(call) {
+            sentTo.push(options.address);
+            return connection.unary(call);
+          },
+          stream: (call, requests) => connection.stream(call, requests),
+          close: (graceMs) => connection.close(graceMs),
+        };
+      },
+    };
+    const resolver = fixed(['mine:1', 'other:1']);
+    const client = new Client({ resolver, transport: counting, balancer: 'roundRobin' });
+    // They have not run there, so that none of them fails.
+    for (let i = 0; i < 200; i++) await client.service(Shop).buy({});
+    assert.equal(sentTo.filter((address) => address === 'other:1').length, 5);
+    const { nodes } = client.explain('shop.Shop');
+    assert.deepEqual(
+      nodes.map(({ eligible }) => eligible),
+      [true, false],
+    );
     await client.close();
     await Promise.all([mine.closeNow(), other.closeNow()]);
   },

@@ -280,6 +280,8 @@ describe('a mistake in a request is answered with what is wrong', () => {
       assert.equal(reply.status, status);
       assert.equal(reply.headers['content-type'], 'application/json');
       assert.match(reply.text, says);
+      // Of a method that is not there, as over gRPC: the call has not run.
+      assert.equal(reply.headers['trailer-lictor-not-executed'], status === 404 ? '1' : undefined);
       if (status === 405) assert.equal(reply.headers.allow, 'POST');
       if (status === 415 && !says.source.includes('stream'))
         assert.equal(reply.headers['accept-post'], 'application/json');

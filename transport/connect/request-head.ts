@@ -1,6 +1,7 @@
 import { acceptEncoding, type Compression, compressionNamed } from '../../codec/compression.js';
 import { MAX_TIMEOUT_MS } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
+import { NOT_EXECUTED } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
 import type { Route, Routes } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
@@ -32,7 +33,7 @@ export function requestHead(
   const route = routes.get(path);
   if (!route) {
     const text = `the server does not implement the method ${path.slice(0, 128)}; call POST /package.Service/Method with content-type: application/json`;
-    return errorAnswer(unimplemented(text), [], 404);
+    return errorAnswer(unimplemented(text), [`trailer-${NOT_EXECUTED}`, '1'], 404);
   }
   if (method !== 'POST') {
     const text = `${path} is called by POST with content-type: application/json, not by ${method.slice(0, 16)}`;

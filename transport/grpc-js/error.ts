@@ -23,6 +23,7 @@ const RESET = 'Call cancelled';
  * @param headerCame whether the server has answered with a header
  */
 export function errorFrom(status: StatusObject, address: string, headerCame: boolean): RpcError {
+  if (typeof status.code !== 'number') return uninflated(address);
   const code = statusFrom(status.code);
   // A status that came over the wire has headers beside it; grpc-js makes its own without any.
   const isOwn = !headerCame && Object.keys(status.metadata.getMap()).length === 0;
@@ -31,8 +32,15 @@ export function errorFrom(status: StatusObject, address: string, headerCame: boo
   const metadata = fromGrpc(status.metadata);
   return isOwn
     ? new RpcError(known, text, { metadata, maybeExecuted })
-    : receivedError(known, text, metadata);
+    : receivedError(known, text, metadata, headerCame);
 }
+
+/** What grpc-js throws for it has neither code nor text. */
+const uninflated = (address: string) =>
+  new RpcError(
+    Status.INTERNAL,
+    `a compressed reply of ${address} could not be inflated: its grpc-encoding is none that is known here`,
+  );
 
 type Told = { readonly text: string; readonly maybeExecuted: boolean };
 

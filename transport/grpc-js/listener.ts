@@ -7,6 +7,7 @@ import { GrpcIncomingStream, GrpcIncomingUnary } from './incoming.js';
 import { serverOptions } from './options.js';
 import { grpc } from './package.js';
 import { wrapRequestHeaders } from './request-headers.js';
+import { markUnknownMethods } from './unknown-method.js';
 
 /** A grpc-js server for the routes. */
 export async function listen(options: ListenOptions): Promise<Listener> {
@@ -18,6 +19,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { Server } = grpc();
   const server = new Server(serverOptions(options));
   wrapRequestHeaders(server);
+  markUnknownMethods(server);
   for (const [path, route] of options.routes) {
     if (route.kind === 'unary') server.register(path, unary(route), identity, identity, 'unary');
     // On the wire the other kinds are one: requests one way, replies the other.

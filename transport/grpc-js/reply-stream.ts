@@ -10,6 +10,7 @@ import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { pump, type Sink } from '../pump.js';
 import { Readers } from '../readers.js';
+import { failedRequests, unreadableReply } from '../reply-errors.js';
 import type { Cancellable, ReplyStream, StreamCall } from '../transport.js';
 import { errorFrom } from './error.js';
 import { fromGrpc } from './metadata.js';
@@ -150,14 +151,14 @@ export class GrpcReplyStream
   }
 
   fail(reason: unknown): void {
-    this.cancel(RpcError.from(reason, Status.CANCELLED));
+    this.cancel(failedRequests(this.#call.wire.method, reason));
   }
 
   async #decoded(bytes: Buffer): Promise<Step> {
     try {
       return { done: false, value: this.#call.wire.reply.decode(bytes) };
     } catch (reason) {
-      const error = RpcError.from(reason, Status.INTERNAL);
+      const error = unreadableReply(reason);
       this.#leave(error);
       throw error;
     }

@@ -6,6 +6,7 @@ import type {
 } from '@grpc/grpc-js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
+import { unreadableReply } from '../reply-errors.js';
 import type { Cancellable, UnaryCall } from '../transport.js';
 import { errorFrom } from './error.js';
 import { fromGrpc } from './metadata.js';
@@ -81,7 +82,7 @@ export class GrpcUnary implements InterceptingListener, Cancellable {
       try {
         reply = this.#call.wire.reply.decode(this.#reply!);
       } catch (reason) {
-        error = RpcError.from(reason, Status.INTERNAL);
+        error = unreadableReply(reason);
       }
     }
     this.#onEnd(this, error);

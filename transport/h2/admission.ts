@@ -1,5 +1,6 @@
 import { acceptEncoding, compressionNamed } from '../../codec/compression.js';
 import { RpcError } from '../../rpc/error.js';
+import { refusal, unknownMethod } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
 import type { Route } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
@@ -11,21 +12,23 @@ import { trailerFields } from './trailers.js';
 export class Refusal {
   readonly trailers: Fields;
 
-  constructor(code: Status, text: string, more: Fields = []) {
-    this.trailers = [...trailerFields(code, text, [], { contentType: 'application/grpc' }), ...more];
+  constructor({ code, details, metadata }: RpcError, more: Fields = []) {
+    this.trailers = [
+      ...trailerFields(code, details, [metadata], { contentType: 'application/grpc' }),
+      ...more,
+    ];
   }
 }
 
-export const unknownMethod = (path: string) =>
-  new Refusal(Status.UNIMPLEMENTED, `the server does not implement the method ${path.slice(0, 256)}`);
+export const noSuchMethod = (path: string) => new Refusal(unknownMethod(path));
 
 export const tooMuchMetadata = () =>
-  new Refusal(Status.RESOURCE_EXHAUSTED, 'the metadata of the request is over the limit');
+  new Refusal(new RpcError(Status.RESOURCE_EXHAUSTED, 'the metadata of the request is over the limit'));
 
 /** How the messages of a request are read, if its content type and its compression are known here. */
 export function admit(route: Route, subtype: string, head: RequestHead): WireMethod | Refusal {
   const wire = route.wire(subtype);
-  if (wire instanceof RpcError) return new Refusal(wire.code, wire.details);
+  if (wire instanceof RpcError) return new Refusal(wire);
   return (head.encoding && unknownEncoding(head.encoding)) || wire;
 }
 
@@ -35,6 +38,6 @@ function unknownEncoding(name: string): Refusal | undefined {
     return undefined;
   } catch (reason) {
     const { code, details } = RpcError.from(reason, Status.UNIMPLEMENTED);
-    return new Refusal(code, details, ['grpc-accept-encoding', acceptEncoding]);
+    return new Refusal(refusal(details, code), ['grpc-accept-encoding', acceptEncoding]);
   }
 }

@@ -1,11 +1,12 @@
-import { compressionNamed } from '../../codec/compression.js';
+import { compressionNamed, findCompression, unknownCompression } from '../../codec/compression.js';
 import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import type { Metadata } from '../../rpc/metadata.js';
-import { receivedError } from '../../rpc/not-executed.js';
+import { mayHaveRun, receivedError } from '../../rpc/not-executed.js';
 import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
+import { unreadableReply } from '../reply-errors.js';
 import type { Cancellable, OutgoingCall } from '../transport.js';
 import { ContentLength, parseContentLength } from './content-length.js';
 import { metadataOf, responseHead, statusOfHttp } from './headers.js';
@@ -99,17 +100,29 @@ export abstract class ClientStream<Call extends OutgoingCall = OutgoingCall>
 
   protected override onMessage(bytes: Buffer, compressed: boolean): void {
     if (!this.#header) throw new RpcError(Status.INTERNAL, 'a reply without a header');
-    if (compressed && (!this.#encoding || this.#encoding === 'identity'))
-      throw new RpcError(Status.INTERNAL, 'a compressed reply, and no grpc-encoding');
+    if (compressed) this.#checkEncoding();
     this.onReply(bytes, compressed);
+  }
+
+  /** @throws RpcError INTERNAL: gRPC's code for replies in an encoding that their client does not know, or none */
+  #checkEncoding(): void {
+    const encoding = this.#encoding;
+    if (!encoding || encoding === 'identity')
+      throw new RpcError(Status.INTERNAL, 'a compressed reply, and no grpc-encoding');
+    if (!findCompression(encoding))
+      throw new RpcError(Status.INTERNAL, `a compressed reply: ${unknownCompression(encoding)}`);
   }
 
   /** @throws RpcError for what is no reply, or would be over the limit */
   protected readReply(bytes: Uint8Array, compressed: boolean): unknown {
     const { reply } = this.call.wire;
-    if (!compressed) return reply.decode(bytes);
-    const { decompress } = compressionNamed(this.#encoding ?? 'identity');
-    return reply.decode(decompress(bytes, this.#maxMessageBytes));
+    try {
+      if (!compressed) return reply.decode(bytes);
+      const { decompress } = compressionNamed(this.#encoding ?? 'identity');
+      return reply.decode(decompress(bytes, this.#maxMessageBytes));
+    } catch (reason) {
+      throw unreadableReply(reason);
+    }
   }
 
   protected override sendEnd(): void {
@@ -132,15 +145,20 @@ export abstract class ClientStream<Call extends OutgoingCall = OutgoingCall>
     else this.closeIfEnded();
     if (grpcStatus === Status.OK) return this.#over(wasMidMessage ? cutShort() : undefined, fields);
     if (grpcStatus !== undefined) {
-      return this.#over(receivedError(grpcStatus as Status, message, metadataOf(fields)), fields);
+      const hadBegun = this.#header !== undefined;
+      return this.#over(receivedError(grpcStatus as Status, message, metadataOf(fields), hadBegun), fields);
     }
-    const code = this.#header ? Status.UNKNOWN : statusOfHttp(httpStatus);
-    this.#over(new RpcError(code, `the reply has no grpc-status (HTTP status ${httpStatus})`), fields);
+    const missing = this.#header
+      ? new RpcError(Status.UNKNOWN, 'the trailers of the reply have no grpc-status')
+      : new RpcError(statusOfHttp(httpStatus), `the reply has no grpc-status (HTTP status ${httpStatus})`);
+    this.#over(missing, fields);
   }
 
   override onLost(error: RpcError): void {
     if (this.#isOver) return;
-    if (this.#header || !isUnprocessed(error) || !this.canRepeat) return this.#over(error, undefined);
+    // A server that has begun to answer has looked at the call, whatever it says then.
+    if (this.#header) return this.#over(mayHaveRun(error), undefined);
+    if (!isUnprocessed(error) || !this.canRepeat) return this.#over(error, undefined);
     this.#isOver = true;
     wheel.remove(this);
     this.#again = this.#owner.sendAgain(this);

@@ -1,7 +1,7 @@
-import { RpcError } from '../../rpc/error.js';
+import type { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
-import { Status } from '../../rpc/status.js';
 import { pump, type Sink } from '../pump.js';
+import { failedRequests } from '../reply-errors.js';
 import type { ReplyStream, StreamCall } from '../transport.js';
 import { ClientStream, metadataOrEmpty } from './client-stream.js';
 import { Inbox } from './inbox.js';
@@ -85,7 +85,7 @@ export class ClientReplyStream extends ClientStream<StreamCall> implements Reply
   }
 
   fail(reason: unknown): void {
-    this.cancel(RpcError.from(reason, Status.CANCELLED));
+    this.cancel(failedRequests(this.call.wire.method, reason));
   }
 
   protected override onHeader(fields: Fields): void {

@@ -7,7 +7,7 @@ import { Status } from '../../rpc/status.js';
 import { requestHead as connectHead } from '../connect/request-head.js';
 import { peerOfSocket } from '../peer.js';
 import type { ListenOptions } from '../transport.js';
-import { admit, Refusal, tooMuchMetadata, unknownMethod } from './admission.js';
+import { admit, noSuchMethod, Refusal, tooMuchMetadata } from './admission.js';
 import type { Budget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { ConnectStream } from './connect-stream.js';
@@ -115,7 +115,7 @@ export class ServerConnection extends Http2Connection {
     }
     if (head.subtype === undefined) return this.#onConnectRequest(streamId, head, endStream);
     const route = this.options.routes.get(head.path);
-    if (!route) return this.#refuse(streamId, endStream, unknownMethod(head.path));
+    if (!route) return this.#refuse(streamId, endStream, noSuchMethod(head.path));
     const wire = admit(route, head.subtype, head);
     if (wire instanceof Refusal) return this.#refuse(streamId, endStream, wire);
     const stream =

@@ -4,9 +4,8 @@ import { type CompressionName, isUncompressed } from '../../rpc/compression.js';
 import { type Deadline, deadlineExceeded } from '../../rpc/deadline.js';
 import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
-import { receivedError } from '../../rpc/not-executed.js';
+import { receivedError, unknownMethod } from '../../rpc/not-executed.js';
 import type { MessageCodec } from '../../rpc/service.js';
-import { Status } from '../../rpc/status.js';
 import { type Timed, wheel } from '../../rpc/timer-wheel.js';
 import { compressionTooLate } from '../compression-too-late.js';
 import type { Cancellable, IncomingCall, OutgoingCall, Route } from '../transport.js';
@@ -77,9 +76,9 @@ export abstract class MemoryCall implements Timed, Cancellable, IncomingCall {
     this.endpoint = this.link.endpoint();
     const { path } = this.call.wire.method;
     const route = this.endpoint.options.routes.get(path);
-    if (!route) throw new RpcError(Status.UNIMPLEMENTED, `the server does not implement the method ${path}`);
+    if (!route) throw overTheWire(unknownMethod(path), undefined, false);
     const wire = route.wire(subtypeOf(this.call.wire.contentType) ?? '');
-    if (wire instanceof RpcError) throw wire;
+    if (wire instanceof RpcError) throw overTheWire(wire, undefined, false);
     this.endpoint.calls.add(this);
     return { route, wire };
   }
@@ -111,10 +110,10 @@ export const arrived = ({ bytes, compression }: Sent, maxBytes: number): Uint8Ar
   compressionNamed(compression).decompress(bytes, maxBytes);
 
 /** A server's error as a client gets it: code, text and metadata, and nothing of the server's own. */
-export function overTheWire(reason: unknown, trailer: Metadata | undefined): RpcError {
+export function overTheWire(reason: unknown, trailer: Metadata | undefined, hadBegun: boolean): RpcError {
   const error = RpcError.from(reason);
   const metadata = new Metadata();
   if (trailer) metadata.merge(trailer);
   if (error.metadata) metadata.merge(error.metadata);
-  return receivedError(error.code, error.details, metadata);
+  return receivedError(error.code, error.details, metadata, hadBegun);
 }

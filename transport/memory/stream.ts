@@ -2,6 +2,7 @@ import { RpcError } from '../../rpc/error.js';
 import { Metadata } from '../../rpc/metadata.js';
 import { Status } from '../../rpc/status.js';
 import { pump } from '../pump.js';
+import { failedRequests, unreadableReply } from '../reply-errors.js';
 import type { IncomingStream, ReplyStream, StreamCall } from '../transport.js';
 import type { WireMethod } from '../wire-method.js';
 import { arrived, MemoryCall, overTheWire, type Sent, sent } from './call.js';
@@ -22,7 +23,7 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     super(link, call);
     this.#stream = call;
     this.#replies = new Channel(
-      (reply) => call.wire.reply.decode(arrived(reply, link.options.maxMessageBytes)),
+      (reply) => this.#readReply(reply),
       () => this.cancel(new RpcError(Status.CANCELLED, 'the reader left the stream')),
     );
     this.#header = new Promise((resolve) => {
@@ -34,7 +35,7 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
     this.#stopRequests = pump(requests, {
       write: (message) => this.#requests.write(this.request(message)),
       end: () => this.#requests.close(),
-      fail: (reason) => this.cancel(RpcError.from(reason, Status.CANCELLED)),
+      fail: (reason) => this.cancel(failedRequests(this.call.wire.method, reason)),
     });
     process.nextTick(() => this.#arrive());
     return {
@@ -68,12 +69,20 @@ export class MemoryStream extends MemoryCall implements IncomingStream {
   }
 
   fail(error: RpcError): void {
-    this.finish(overTheWire(error, this.trailer));
+    this.finish(overTheWire(error, this.trailer, this.headerSent));
   }
 
   #readRequest(request: Sent): unknown {
     this.requestCompressed = request.compression !== 'identity';
     return this.#serverWire!.request.decode(arrived(request, this.endpoint!.options.maxMessageBytes));
+  }
+
+  #readReply(reply: Sent): unknown {
+    try {
+      return this.call.wire.reply.decode(arrived(reply, this.link.options.maxMessageBytes));
+    } catch (reason) {
+      throw unreadableReply(reason);
+    }
   }
 
   sendHeader(header: Metadata): void {

@@ -65,7 +65,7 @@ export class MemoryUnary extends MemoryCall implements IncomingUnary {
   }
 
   fail(error: RpcError): void {
-    this.finish(overTheWire(error, this.trailer));
+    this.finish(overTheWire(error, this.trailer, this.headerSent));
   }
 
   protected override tell(error: RpcError | undefined): void {

@@ -230,6 +230,24 @@ describe('calls and the limits of the server', () => {
     assert.ok(peer.socket.writableEnded);
   });
 
+  it('a GOAWAY or REFUSED_STREAM after a header cannot take back that the call may have run', async () => {
+    for (const frames of [[goAway(0)], [frame(3, 0, 1, Buffer.from([0, 0, 0, ErrorCode.REFUSED_STREAM]))]]) {
+      for (const [before, mayHaveRun] of [
+        [[], false],
+        [[head(1)], true],
+      ] as const) {
+        const peer = clientSide();
+        await peer.receive(SETTINGS);
+        const { outcomes } = peer.call();
+        await peer.receive(...before, ...frames);
+        assert.deepEqual(
+          outcomes.map(({ error }) => [error?.code, error?.maybeExecuted]),
+          [[Status.UNAVAILABLE, mayHaveRun]],
+        );
+      }
+    }
+  });
+
   it('a limit of streams that is lowered to 0 and raised', async () => {
     const peer = clientSide();
     await peer.receive(settings([3, 1]));
