@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { generateModules } from '../codec/generate/generate.js';
 import { GENERATED } from '../codec/generate/module.js';
 import { RpcError, textOf } from '../rpc/error.js';
+import { makeFolder } from '../rpc/make-folder.js';
 import { Status } from '../rpc/status.js';
 
 export type GenerateOptions = {
@@ -18,12 +19,15 @@ export type GenerateOptions = {
  * @returns the paths written
  * @throws RpcError with a text of one line that says what is wrong and where
  */
-export function generate(files: readonly string[], { out, include = [] }: GenerateOptions): string[] {
+export async function generate(
+  files: readonly string[],
+  { out, include = [] }: GenerateOptions,
+): Promise<string[]> {
   const modules = generateModules(files, include).map(({ path, text }) => ({ path: join(out, path), text }));
   for (const { path } of modules) refuseForeign(path);
   for (const { path, text } of modules) {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       writeFileSync(path, text);
     } catch (cause) {
       throw new RpcError(Status.PERMISSION_DENIED, `cannot write ${path}: ${textOf(cause)}`, { cause });

@@ -22,8 +22,8 @@ program
   .argument('<files...>', '.proto files')
   .requiredOption('-o, --out <dir>', 'the folder to write to')
   .option('-I, --include <dir...>', 'folders that imports are relative to (default: those of the files)')
-  .action((files: string[], options: GenerateOptions) => {
-    for (const path of generate(files, options)) console.log(path);
+  .action(async (files: string[], options: GenerateOptions) => {
+    for (const path of await generate(files, options)) console.log(path);
   });
 
 registerNodes(program);

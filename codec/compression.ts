@@ -1,10 +1,9 @@
-import { createRequire } from 'node:module';
 import { RpcError, textOf } from '../rpc/error.js';
 import { lazily } from '../rpc/lazily.js';
+import { nodeRequire } from '../rpc/node-require.js';
 import { Status } from '../rpc/status.js';
 
-const require = createRequire(import.meta.url);
-const zlib = lazily((): typeof import('node:zlib') => require('node:zlib'));
+const zlib = lazily((): typeof import('node:zlib') => nodeRequire('node:zlib'));
 
 /**
  * A message that inflates to more than this may be at most `MAX_RATIO` times its compressed size. The interop tests of

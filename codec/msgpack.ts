@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import type { Encoder } from '@msgpack/msgpack';
+import * as packages from '#packages';
 import { RpcError, textOf } from '../rpc/error.js';
 import { lazily } from '../rpc/lazily.js';
 import type { MessageCodec, MessageType } from '../rpc/service.js';
@@ -19,11 +19,9 @@ export const msgpack: Serialization = {
   codecFor: (type) => type.codecs?.msgpack ?? plainMsgpack(type),
 };
 
-const require = createRequire(import.meta.url);
-
 /** With the first message, since loading the package delays the start of programs that speak something else. */
 const coders = lazily(() => {
-  const { Decoder, Encoder }: typeof import('@msgpack/msgpack') = require('@msgpack/msgpack');
+  const { Decoder, Encoder } = packages.msgpack();
   const encoder = new Encoder({ useBigInt64: true, ignoreUndefined: true, maxDepth: MAX_DEPTH + 1 });
   refuseWideBigints(encoder);
   return { encoder, decoder: new Decoder({ useBigInt64: true }) };

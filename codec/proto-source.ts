@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type pb from 'protobufjs';
+import * as packages from '#packages';
 import { RpcError } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
 import type { ProtoFile } from './proto-file.js';
@@ -127,22 +127,24 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** A file of google/protobuf/: most come as descriptors, the rest as files beside protobufjs. */
+/** A file of google/protobuf/: most come as descriptors, the rest as files beside protobufjs, or in a bundle as descriptors. */
 function bundledSource(
   name: string,
   read: (path: string, text: string) => ProtoSource,
 ): ProtoSource | undefined {
   if (!/^google\/protobuf\/[a-z_]+\.proto$/.test(name)) return undefined;
-  const descriptor = wellKnown(name);
-  if (descriptor) {
+  const known = wellKnown(name);
+  const found = known ? { descriptor: known } : packages.googleProto(name);
+  if (found === undefined) return undefined;
+  if ('descriptor' in found) {
+    const { descriptor } = found;
     const { Root } = protobufjs();
     const declared = new Root();
     declared.addJSON(descriptor.nested ?? {});
     return { name, path: undefined, text: '', declared, imports: [], descriptor };
   }
-  const path = join(dirname(createRequire(import.meta.url).resolve('protobufjs/package.json')), name);
-  const text = readIfThere(path);
-  return text === undefined ? undefined : read(path, text);
+  const text = readIfThere(found.path);
+  return text === undefined ? undefined : read(found.path, text);
 }
 
 /** The line, from 1, on which a text stands first. */

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import Consul from 'consul';
+import * as packages from '#packages';
 import type { AgentAddress } from './agent-address.js';
 import type { Response } from './answer.js';
 import { guardedRequest } from './guard.js';
@@ -12,6 +12,7 @@ import type { ConsulTls } from './tls.js';
 export function createNpmConsul(address: AgentAddress, tls: ConsulTls | undefined): NpmConsul {
   const { secure, host, port } = address;
   const Agent = (secure ? https : http).Agent;
+  const Consul = packages.consul();
   const consul = new Consul({
     host: host.includes(':') ? `[${host}]` : host,
     port,

@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RpcError, textOf } from '../../rpc/error.js';
 import type { Logger } from '../../rpc/log.js';
+import { makeFolder } from '../../rpc/make-folder.js';
 import { Status } from '../../rpc/status.js';
 import type { Node } from '../../selector/node.js';
 import { fromNodeData, MAX_NODES, toNodeData, uniqueNodes } from '../node-data.js';
@@ -38,7 +39,7 @@ export function snapshotIn(folder: string, key: string, allowed: AddressPolicy, 
     const list = nodes.slice(0, MAX_NODES).map(toNodeData);
     const text = JSON.stringify({ version: 1, savedAt: new Date().toISOString(), nodes: list });
     if (Buffer.byteLength(text) > MAX_FILE_BYTES) throw new RangeError(`longer than ${MAX_FILE_BYTES} bytes`);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     const temporary = `${file}.${randomUUID()}`;
     try {
       const handle = await open(temporary, 'wx', 0o600);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../rpc/make-folder.js';
 import type { Node } from '../../selector/node.js';
 import { fromNodeData, MAX_NODES, toNodeData } from '../node-data.js';
 import { isRunning, type ProcessId, thisProcess } from './process.js';
@@ -20,7 +21,7 @@ let writes = 0;
 
 /** Writes one server's file so that nobody sees half of it. Returns its path. */
 export async function writeEntry(folder: string, node: Node): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   const owner = thisProcess();
   const file = join(folder, fileName(node.address, owner));
   const temporary = join(folder, `.${owner.pid}.${writes++}.tmp`);
@@ -52,7 +53,7 @@ function fileName(address: string, { pid }: ProcessId): string {
 
 /** The names of the entries in a folder, in order. Makes the folder, so that it can be watched. */
 export async function listEntries(folder: string): Promise<readonly string[]> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder, 0o700);
   const names = await readdir(folder);
   return names
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))

@@ -1,7 +1,8 @@
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { RpcError } from '../../rpc/error.js';
+import { makeFolder } from '../../rpc/make-folder.js';
 import { Status } from '../../rpc/status.js';
 
 /** Each user has a folder: the folder for temporary files is open to all. */
@@ -14,7 +15,7 @@ export const defaultFolder = (): string =>
  * @throws RpcError PERMISSION_DENIED
  */
 export async function makePrivateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { mode: 0o700, recursive: true });
+  await makeFolder(folder, 0o700);
   const found = await lstat(folder);
   const uid = process.getuid?.();
   if (uid === undefined) return;

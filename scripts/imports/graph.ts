@@ -5,6 +5,8 @@ import { scanImports } from './scan.js';
 export type PackageFile = {
   readonly name: string;
   readonly exports?: Readonly<Record<string, string | { readonly default: string }>>;
+  /** Names of modules of its own, such as `#packages`. */
+  readonly imports?: Readonly<Record<string, { readonly types: string }>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
@@ -49,6 +51,10 @@ function resolve(from: string, specifier: string | undefined, own: PackageFile):
       ? { kind: 'outside' }
       : { kind: 'file', path: sourceOf(path) };
   }
+  if (specifier.startsWith('#')) {
+    const file = own.imports?.[specifier]?.types.replace(/\.d\.ts$/, '.js');
+    return file === undefined ? { kind: 'notExported' } : { kind: 'file', path: sourceOfCompiled(file) };
+  }
   if (specifier.startsWith('node:')) return { kind: 'builtin' };
   const name = specifier
     .split('/')
@@ -58,7 +64,10 @@ function resolve(from: string, specifier: string | undefined, own: PackageFile):
   const exported = own.exports?.[`.${specifier.slice(name.length)}`];
   if (exported === undefined) return { kind: 'notExported' };
   const compiled = typeof exported === 'string' ? exported : exported.default;
-  return { kind: 'own', path: sourceOf(compiled.replace(/^\.\/(dist\/)?/, '')) };
+  return { kind: 'own', path: sourceOfCompiled(compiled) };
 }
+
+/** The source of `./dist/index.js`. */
+const sourceOfCompiled = (path: string): string => sourceOf(path.replace(/^\.\/(dist\/)?/, ''));
 
 const sourceOf = (path: string): string => path.replace(/\.([cm]?)js$/, '.$1ts');

@@ -26,7 +26,7 @@ export function judge(edge: Edge, layer: Layer, own: PackageFile, table: Table):
           };
     case 'notExported':
       return {
-        rule: `package.json does not export '${specifier}'`,
+        rule: `package.json does not ${specifier.startsWith('#') ? 'name' : 'export'} '${specifier}'`,
         remedy: `import one of ${Object.keys(own.exports ?? {})
           .map((key) => `'${own.name}${key.slice(1)}'`)
           .join(', ')}`,

@@ -17,6 +17,7 @@ export type Table = {
 const library = [
   'index.ts',
   'rpc/',
+  'packages/',
   'codec/',
   'selector/',
   'transport/',
@@ -31,13 +32,21 @@ const all = [...library, 'examples/', 'bench/', 'test/', 'scripts/'];
 export const table: Table = {
   layers: [
     { files: /^rpc\//, mayImport: [], kind: 'library' },
-    { files: /^codec\//, mayImport: ['rpc/'], kind: 'library' },
+    { files: /^packages\//, mayImport: ['rpc/'], kind: 'library' },
+    { files: /^codec\//, mayImport: ['rpc/', 'packages/'], kind: 'library' },
     { files: /^selector\//, mayImport: ['rpc/'], kind: 'library' },
-    { files: /^transport\//, mayImport: ['rpc/', 'codec/'], kind: 'library' },
+    { files: /^transport\//, mayImport: ['rpc/', 'packages/', 'codec/'], kind: 'library' },
     // Each plugin is a unit of its own.
     {
       files: /^plugin\/[^/]+(\/|$)/,
-      mayImport: ['rpc/', 'selector/', 'codec/safe-json.ts', 'plugin/plugin.ts', 'plugin/node-data.ts'],
+      mayImport: [
+        'rpc/',
+        'packages/',
+        'selector/',
+        'codec/safe-json.ts',
+        'plugin/plugin.ts',
+        'plugin/node-data.ts',
+      ],
       kind: 'library',
     },
     {
@@ -55,11 +64,11 @@ export const table: Table = {
     { files: /^scripts\//, mayImport: all, kind: 'script' },
   ],
   doors: {
-    '@grpc/grpc-js': ['transport/grpc-js/', 'plugin/consul/grpc-js.ts'],
-    consul: ['plugin/consul/'],
-    protobufjs: ['codec/', 'cli/'],
+    '@grpc/grpc-js': ['transport/grpc-js/', 'plugin/consul/grpc-js.ts', 'packages/'],
+    consul: ['plugin/consul/', 'packages/'],
+    protobufjs: ['codec/', 'cli/', 'packages/'],
     opentracing: ['plugin/opentracing/', 'plugin/plugin.ts'],
-    '@msgpack/msgpack': ['codec/'],
+    '@msgpack/msgpack': ['codec/', 'packages/'],
     commander: ['cli/', 'scripts/', 'bench/'],
     echarts: ['bench/balancers/chart.ts'],
     'load-balancers': ['bench/balancers/others.ts'],

@@ -13,7 +13,7 @@ const lictor = (...args: string[]) => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(project, 'dist/cli/main.js'), ...args],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', timeout: 60_000 },
   );
   return { status, stdout, stderr };
 };
@@ -159,6 +159,20 @@ describe('lictor generate refuses in one line, with exit code 1:', () => {
       refusal(lictor('generate', join(folder, 'main.proto'), '--out', join(folder, 'taken'))),
       /cannot write .*taken\/main\.ts: /,
     );
+  });
+
+  test('a folder that cannot be made', () => {
+    const main = join(folderWith({ 'main.proto': 'syntax = "proto3";', taken: 'a file' }), 'main.proto');
+    const refusalOf = (out: string) => refusal(lictor('generate', main, '--out', out));
+    const taken = join(main, '../taken');
+    assert.match(
+      refusalOf(join(taken, 'a')),
+      /cannot make the folder .*taken\/a: what is above it is no folder/,
+    );
+    assert.match(refusalOf(join(main, '..', 'n'.repeat(300))), /its name is too long \(ENAMETOOLONG\)/);
+    if (process.platform !== 'linux') return;
+    assert.match(refusalOf('/proc/x'), /cannot make the folder \/proc\/x: .* takes no folders \(ENOENT\)/);
+    assert.match(refusalOf('/proc/x/y'), /cannot make the folder \/proc\/x: /);
   });
 
   test('two files that would be one module', () => {

@@ -190,3 +190,25 @@ test('an aborted watch that nobody reads on does not hold the process', TIME_LIM
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' });
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
+
+test(
+  'a registry in a folder that cannot be made is an error for servers and clients',
+  TIME_LIMIT,
+  async () => {
+    const taken = join(folder, 'taken');
+    await writeFile(taken, '');
+    const below = process.platform === 'linux' ? ['/proc/x', join(taken, 'in')] : [join(taken, 'in')];
+    for (const path of below) {
+      const plugin = local({ folder: path });
+      const error = { code: Status.UNAVAILABLE, details: /cannot make the folder/ };
+      const registration = { address: '127.0.0.1:8000', services: ['None'], logger: silentLogger };
+      await assert.rejects(Promise.resolve(plugin.init(registration)), error);
+      const controller = new AbortController();
+      for await (const state of plugin.watch('None', controller.signal)) {
+        assert.equal(state.kind, 'failure');
+        assert.match((state as { error: Error }).error.message, /cannot make the folder/);
+        controller.abort();
+      }
+    }
+  },
+);

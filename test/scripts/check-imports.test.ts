@@ -10,6 +10,7 @@ const own = {
     './plugin/consul': { default: './dist/plugin/consul/consul.js' },
     './package.json': './package.json',
   },
+  imports: { '#packages': { types: './dist/packages/in-node.d.ts' } },
   dependencies: { '@grpc/grpc-js': '1', consul: '1', protobufjs: '1', commander: '1', orphan: '1' },
   peerDependencies: { opentracing: '1' },
   devDependencies: { 'fast-check': '1' },
@@ -75,6 +76,14 @@ describe('between layers', () => {
     assert.deepEqual(rules({ 'examples/a.ts': `import 'lictor/client'` }), [
       `package.json does not export 'lictor/client'`,
     ]);
+  });
+
+  test('a name of the package.json is the file that it names', () => {
+    assert.deepEqual(rules({ 'codec/a.ts': `import '#packages'` }), []);
+    assert.deepEqual(rules({ 'client/a.ts': `import '#packages'` }), [
+      'client/ must not import packages/in-node.ts',
+    ]);
+    assert.deepEqual(rules({ 'codec/a.ts': `import '#other'` }), [`package.json does not name '#other'`]);
   });
 
   test('the library does not import itself by name', () => {

@@ -1,10 +1,8 @@
-import { createRequire } from 'node:module';
+import * as packages from '#packages';
 import { lazily } from '../../rpc/lazily.js';
-
-const require = createRequire(import.meta.url);
 
 /**
  * `@grpc/grpc-js`, loaded when this engine carries its first connection or listener: loading it takes as long as
  * starting Node, and whoever uses another engine needs nothing of it. Not by `import()`, since `connect` is synchronous.
  */
-export const grpc = lazily((): typeof import('@grpc/grpc-js') => require('@grpc/grpc-js'));
+export const grpc = lazily(packages.grpcJs);
