@@ -1,0 +1,177 @@
+import type pb from 'protobufjs';
+import { capacityWith, growthCost, indexOf, stringCost } from './heap-cost.js';
+import { costsOf, type FieldCosts, mostPerByte, sizeOf, type TypeCosts } from './protobuf-costs.js';
+
+/**
+ * Estimates what a message will take of the heap once it is decoded, from its bytes and its type. One pass, which makes
+ * no object but itself. It stops where the decoder will find the bytes malformed, and when the price is over `max` or can
+ * no longer be.
+ */
+export function protobufPrice(type: pb.Type, bytes: Uint8Array, max: number): number {
+  const costs = costsOf(type);
+  const scan = new Scan(bytes, max, mostPerByte(type));
+  scan.message(costs, 0, bytes.length, 0, 0);
+  return scan.price;
+}
+
+/** More than the 100 of protobufjs: what it refuses need not be looked at, but all that it takes. */
+const MAX_DEPTH = 110;
+const STOPPED = -1;
+/** Of a group that no field knows. */
+const NOTHING: TypeCosts = { empty: 0, isWellKnown: false, fields: [] };
+/** Larger than any message: two of them can be added without loss. */
+const TOO_LONG = 2 ** 40;
+
+class Scan {
+  price = 0;
+  readonly #bytes: Uint8Array;
+  readonly #max: number;
+  readonly #mostPerByte: number;
+  /** Behind the varint that was read last. */
+  #next = 0;
+  /** What the map that was seen last has room for, when its keys are indexes. */
+  #map: FieldCosts | undefined;
+  #capacity = 0;
+
+  constructor(bytes: Uint8Array, max: number, mostPerByte: number) {
+    this.#bytes = bytes;
+    this.#max = max;
+    this.#mostPerByte = mostPerByte;
+  }
+
+  /** Returns where the message ends: at `end`, or behind the end of its group. */
+  message({ fields }: TypeCosts, start: number, end: number, depth: number, group: number): number {
+    if (depth > MAX_DEPTH) return STOPPED;
+    const bytes = this.#bytes;
+    let at = start;
+    while (at < end) {
+      if (this.price > this.#max || this.price + (bytes.length - at) * this.#mostPerByte <= this.#max)
+        return STOPPED;
+      let tag = bytes[at++]!;
+      if (tag >= 0x80) {
+        tag = this.#varint(at - 1, end);
+        at = this.#next;
+      }
+      const wireType = tag & 7;
+      const id = tag >>> 3;
+      const field = id < fields.length ? fields[id] : undefined;
+      const isExpected = field?.wireType === wireType;
+      if (wireType === 0) {
+        if (isExpected) this.#number(field, at, end);
+        while (at < end && bytes[at]! >= 0x80) at++;
+        at++;
+      } else if (wireType === 2) {
+        let length = bytes[at++]!;
+        if (length >= 0x80) {
+          length = this.#varint(at - 1, end);
+          at = this.#next;
+        }
+        const until = at + length;
+        if (until > end) return STOPPED;
+        if (isExpected) at = this.#sized(field, at, until, depth);
+        else if (field?.isPackable) this.price += field.each * this.#countPacked(field, at, until);
+        if (at === STOPPED) return STOPPED;
+        at = until;
+      } else {
+        if (wireType === 4) return id === group ? at : STOPPED;
+        at = this.#fixedOrGroup(id, wireType, isExpected ? field : undefined, at, end, depth);
+        if (at === STOPPED) return STOPPED;
+      }
+    }
+    return group === 0 ? at : STOPPED;
+  }
+
+  #number(field: FieldCosts, at: number, end: number): void {
+    this.price += field.each;
+    if (field.key) this.#makeRoom(field.key, this.#varint(at, end));
+  }
+
+  #fixedOrGroup(
+    id: number,
+    wireType: number,
+    field: FieldCosts | undefined,
+    at: number,
+    end: number,
+    depth: number,
+  ): number {
+    if (field) this.price += field.each;
+    switch (wireType) {
+      case 1:
+      case 5:
+        if (field?.key && end - at >= 4) this.#makeRoom('number', this.#fixed32(at));
+        return at + sizeOf(wireType);
+      case 3:
+        return this.#inner(field?.inner ?? NOTHING, at, end, depth, id);
+      default:
+        return STOPPED;
+    }
+  }
+
+  /** A text, bytes, a message or a map's entry. */
+  #sized(field: FieldCosts, start: number, end: number, depth: number): number {
+    this.price += field.each;
+    switch (field.holds) {
+      case 'message':
+        return start === end ? end : this.#inner(field.inner!, start, end, depth, 0);
+      case 'entry':
+        if (field !== this.#map) {
+          this.#map = field;
+          this.#capacity = 0;
+        }
+        return this.message(field.inner!, start, end, depth, 0); // protobufjs counts it neither.
+      case 'string':
+        this.price += stringCost(end - start);
+        if (field.key) this.#makeRoom('text', indexOf(this.#bytes, start, end));
+        return end;
+      default:
+        return end;
+    }
+  }
+
+  /** A message has maps of its own. */
+  #inner(costs: TypeCosts, start: number, end: number, depth: number, group: number): number {
+    const map = this.#map;
+    const capacity = this.#capacity;
+    this.#map = undefined;
+    const at = this.message(costs, start, end, depth + 1, group);
+    this.#map = map;
+    this.#capacity = capacity;
+    return at;
+  }
+
+  #makeRoom(key: NonNullable<FieldCosts['key']>, value: number): void {
+    const index = key === 'zigzag' ? (value & 1 ? -1 : value / 2) : value;
+    if (index < 0) return;
+    const capacity = capacityWith(this.#capacity, index);
+    this.price += growthCost(this.#capacity, capacity);
+    this.#capacity = capacity;
+  }
+
+  #countPacked({ wireType }: FieldCosts, start: number, end: number): number {
+    if (wireType !== 0) return Math.floor((end - start) / sizeOf(wireType));
+    let values = 0;
+    for (let at = start; at < end; at++) if (this.#bytes[at]! < 0x80) values++;
+    return values;
+  }
+
+  #fixed32(at: number): number {
+    const bytes = this.#bytes;
+    return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+  }
+
+  /** Its low 32 bits, or what is too long for any message. */
+  #varint(start: number, end: number): number {
+    let value = 0;
+    let at = start;
+    for (let shift = 0; at < end; shift += 7) {
+      const byte = this.#bytes[at++]!;
+      if (shift < 32) value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.#next = at;
+        return value >>> 0;
+      }
+    }
+    this.#next = at;
+    return TOO_LONG;
+  }
+}
