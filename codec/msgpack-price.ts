@@ -22,6 +22,11 @@ const MOST_PER_BYTE = 3_700;
 const MOST_FAST_KEYS = 13;
 const KNOWN_TABLE_ENTRY = 48;
 
+/** Heads of small integers, nil and booleans. */
+const isFree = Uint8Array.from({ length: 256 }, (_, head) =>
+  head < 0x80 || head >= 0xe0 || (head >= 0xc0 && head <= 0xc3) ? 1 : 0,
+);
+
 /** Whether so many bytes cannot cost more, whatever they are. */
 export const isCheapMsgpack = (bytes: number, max: number): boolean => bytes * MOST_PER_BYTE <= max;
 
@@ -56,14 +61,8 @@ class Scan {
     const { length } = this.#bytes;
     let price = 0;
     while (this.#at < length) {
-      const start = this.#at;
-      const isKey = this.#keyCost > 0 && (this.#left & 1) === 0;
-      this.#left--;
-      const head = this.#bytes[this.#at++]!;
-      if (isKey) {
-        this.#value(head);
-        price += this.#keyPrice(start);
-      } else if (head >= 0x80 && head < 0xe0) price += this.#value(head);
+      if (this.#keyCost === 0) this.#skipFree();
+      if (this.#left > 0) price += this.#next();
       while (this.#left === 0) {
         if (this.#depth === 0) return price;
         this.#close();
@@ -71,6 +70,25 @@ class Scan {
       if (price > max || price + (length - this.#at) * MOST_PER_BYTE <= max) return price;
     }
     return price;
+  }
+
+  /** Values of an array that take nothing beside their places. */
+  #skipFree(): void {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    const end = Math.min(bytes.length, start + this.#left);
+    let at = start;
+    while (at < end && isFree[bytes[at]!] === 1) at++;
+    this.#at = at;
+    this.#left -= at - start;
+  }
+
+  #next(): number {
+    const start = this.#at;
+    const isKey = this.#keyCost > 0 && (this.#left & 1) === 0;
+    this.#left--;
+    const cost = this.#value(this.#bytes[this.#at++]!);
+    return isKey ? this.#keyPrice(start) : cost;
   }
 
   #value(head: number): number {

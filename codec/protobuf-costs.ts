@@ -80,7 +80,7 @@ export function jsonExtraOf(type: pb.Type): JsonExtra {
   }
   for (const { fields } of [root, ...below]) {
     fields.forEach((field) => {
-      if (field && !field.inner && !field.key) perValue = Math.max(perValue, field.each);
+      if (field && !field.inner && field.each >= BIGINT) perValue = Math.max(perValue, field.each);
     });
   }
   return { perObject, perValue };

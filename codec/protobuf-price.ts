@@ -1,6 +1,24 @@
 import type pb from 'protobufjs';
+import { type DecodedLimit, tooLargeDecoded } from '../rpc/decoded-limit.js';
 import { capacityWith, growthCost, indexOf, stringCost } from './heap-cost.js';
 import { costsOf, type FieldCosts, mostPerByte, sizeOf, type TypeCosts } from './protobuf-costs.js';
+
+export type PriceCheck = (bytes: Uint8Array, what: string, limit: DecodedLimit) => void;
+
+/**
+ * The check of a type's messages, which is one comparison for those that are small. Of a type that is not known nothing is
+ * checked.
+ * @throws RpcError RESOURCE_EXHAUSTED, from the check, for a message that is over the limit
+ */
+export function priceCheckOf(type: pb.Type | undefined): PriceCheck {
+  if (!type) return () => {};
+  const perByte = mostPerByte(type);
+  return (bytes, what, limit) => {
+    if (bytes.length * perByte <= limit.bytes) return;
+    const price = protobufPrice(type, bytes, limit.bytes);
+    if (price > limit.bytes) throw tooLargeDecoded(what, bytes.length, price, limit);
+  };
+}
 
 /**
  * Estimates what a message will take of the heap once it is decoded, from its bytes and its type. One pass, which makes

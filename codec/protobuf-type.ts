@@ -1,13 +1,12 @@
 import type pb from 'protobufjs';
-import { type DecodedLimit, tooLargeDecoded } from '../rpc/decoded-limit.js';
 import { RpcError, textOf } from '../rpc/error.js';
 import { lazily } from '../rpc/lazily.js';
 import type { MessageCodec, MessageType } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
-import { jsonExtraOf, mostPerByte } from './protobuf-costs.js';
+import { jsonExtraOf } from './protobuf-costs.js';
 import { poisonDropperOf } from './protobuf-poison.js';
 import { preparerOf } from './protobuf-prepare.js';
-import { protobufPrice } from './protobuf-price.js';
+import { priceCheckOf } from './protobuf-price.js';
 import { written } from './protobuf-writer.js';
 import { protojson } from './protobufjs.js';
 import { formatJson, parseJson } from './safe-json.js';
@@ -38,7 +37,7 @@ export function messageTypeOf(type: pb.Type): MessageType {
 function wireCodec(type: pb.Type, name: string): MessageCodec {
   const prepare = preparerOf(type);
   const toPlain = lazily(() => plainMaker(type));
-  const perByte = lazily(() => mostPerByte(type));
+  const checkPrice = lazily(() => priceCheckOf(type));
   const decode = (bytes: Uint8Array) => {
     try {
       // protobufjs reads strings much faster from a Buffer than from another Uint8Array.
@@ -56,15 +55,10 @@ function wireCodec(type: pb.Type, name: string): MessageCodec {
     },
     decode,
     decodeWithin(bytes, limit) {
-      if (bytes.length * perByte() > limit.bytes) checkPrice(type, bytes, name, limit);
+      checkPrice()(bytes, name, limit);
       return decode(bytes);
     },
   };
-}
-
-function checkPrice(type: pb.Type, bytes: Uint8Array, what: string, limit: DecodedLimit): void {
-  const price = protobufPrice(type, bytes, limit.bytes);
-  if (price > limit.bytes) throw tooLargeDecoded(what, bytes.length, price, limit);
 }
 
 function jsonCodec(type: pb.Type, name: string): MessageCodec {

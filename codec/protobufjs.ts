@@ -10,3 +10,8 @@ export const protobufjs = lazily((): typeof import('protobufjs') => require('pro
 export const protojson = lazily((): typeof import('protobufjs/ext/protojson.js') =>
   require('protobufjs/ext/protojson.js'),
 );
+
+/** What reads descriptors, which only definitions of others bring; it also adds `Root.fromDescriptor`. */
+export const descriptors = lazily((): typeof import('protobufjs/ext/descriptor.js') =>
+  require('protobufjs/ext/descriptor.js'),
+);

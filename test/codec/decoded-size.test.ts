@@ -15,7 +15,7 @@ const WHOLE = Number.NaN;
 
 /** Price and heap may differ by these factors; tables and shapes of objects are priced at their worst. */
 const LEAST = 0.8;
-const MOST = 3.5;
+const MOST = 5;
 /** What is measured takes about this much, so that the heap's other changes do not count. */
 const MEASURED_BYTES = 6 * MIB;
 
