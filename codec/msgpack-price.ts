@@ -187,16 +187,19 @@ class Scan {
 
   /** The key that the last value was. */
   #keyPrice(start: number): number {
+    const bytes = this.#bytes;
+    const head = bytes[start]!;
+    if (head >= 0xa0 && head < 0xc0) return this.#textKeyPrice(start + 1);
+    if (head >= 0xd9 && head <= 0xdb) return this.#textKeyPrice(start + 1 + (1 << (head - 0xd9)));
     const number = numberAt(this.#view, start, this.#at);
-    if (number === undefined) {
-      const head = this.#bytes[start]!;
-      const from = start + (head < 0xc0 ? 1 : head === 0xd9 ? 2 : head === 0xda ? 3 : 5);
-      const index = indexOf(this.#bytes, from, this.#at);
-      if (index >= 0) return TABLE_ENTRY + this.#room(index);
-      if (!this.#keys.isNew(this.#bytes, from, this.#at)) return this.#keyCost;
-      return TABLE_ENTRY + 2 * (this.#at - from);
-    }
     return TABLE_ENTRY + (number >= 0 && Number.isInteger(number) ? this.#room(number) : 0);
+  }
+
+  #textKeyPrice(start: number): number {
+    const index = indexOf(this.#bytes, start, this.#at);
+    if (index >= 0) return TABLE_ENTRY + this.#room(index);
+    if (!this.#keys.isNew(this.#bytes, start, this.#at)) return this.#keyCost;
+    return TABLE_ENTRY + 2 * (this.#at - start);
   }
 
   #room(index: number): number {
@@ -217,9 +220,9 @@ class Scan {
   }
 }
 
-/** The number that a key is; undefined for a text. */
-function numberAt(view: DataView, at: number, end: number): number | undefined {
-  if (end > view.byteLength) return -1; // Cut short: the decoder refuses it.
+/** The number that a key is; -1 for what cannot be a key, which the decoder refuses. */
+function numberAt(view: DataView, at: number, end: number): number {
+  if (end > view.byteLength) return -1; // Cut short.
   const head = view.getUint8(at);
   if (head < 0x80) return head;
   switch (head) {
@@ -240,6 +243,6 @@ function numberAt(view: DataView, at: number, end: number): number | undefined {
     case 0xd2:
       return view.getInt32(at + 1);
     default:
-      return head >= 0xe0 ? -1 : undefined;
+      return -1;
   }
 }

@@ -35,6 +35,11 @@ export function protobufPrice(type: pb.Type, bytes: Uint8Array, max: number): nu
 /** More than the 100 of protobufjs: what it refuses need not be looked at, but all that it takes. */
 const MAX_DEPTH = 110;
 const STOPPED = -1;
+const BYTES_BETWEEN_LOOKS = 256;
+/** Tags of the fields of a map's entry. */
+const KEY_VARINT = 0x08;
+const KEY_TEXT = 0x0a;
+const VALUE_VARINT = 0x10;
 /** Of a group that no field knows. */
 const NOTHING: TypeCosts = { empty: 0, isWellKnown: false, fields: [] };
 /** Larger than any message: two of them can be added without loss. */
@@ -45,6 +50,7 @@ class Scan {
   readonly #bytes: Uint8Array;
   readonly #max: number;
   readonly #mostPerByte: number;
+  #nextLook = 0;
   /** Behind the varint that was read last. */
   #next = 0;
   /** What the map that was seen last has room for, when its keys are indexes. */
@@ -57,14 +63,19 @@ class Scan {
     this.#mostPerByte = mostPerByte;
   }
 
+  /** Whether the price is over the limit, or can no longer be. */
+  #isDecided(at: number): boolean {
+    this.#nextLook = at + BYTES_BETWEEN_LOOKS;
+    return this.price > this.#max || this.price + (this.#bytes.length - at) * this.#mostPerByte <= this.#max;
+  }
+
   /** Returns where the message ends: at `end`, or behind the end of its group. */
   message({ fields }: TypeCosts, start: number, end: number, depth: number, group: number): number {
     if (depth > MAX_DEPTH) return STOPPED;
     const bytes = this.#bytes;
     let at = start;
     while (at < end) {
-      if (this.price > this.#max || this.price + (bytes.length - at) * this.#mostPerByte <= this.#max)
-        return STOPPED;
+      if (at >= this.#nextLook && this.#isDecided(at)) return STOPPED;
       let tag = bytes[at++]!;
       if (tag >= 0x80) {
         tag = this.#varint(at - 1, end);
@@ -136,7 +147,7 @@ class Scan {
           this.#map = field;
           this.#capacity = 0;
         }
-        return this.message(field.inner!, start, end, depth, 0); // protobufjs counts it neither.
+        return this.#entry(field.inner!, start, end, depth);
       case 'string':
         this.price += stringCost(end - start);
         if (field.key) this.#makeRoom('text', indexOf(this.#bytes, start, end));
@@ -144,6 +155,30 @@ class Scan {
       default:
         return end;
     }
+  }
+
+  /** protobufjs does not count it as a level. Mostly it is a short key and a small value, which need no loop. */
+  #entry(costs: TypeCosts, start: number, end: number, depth: number): number {
+    const bytes = this.#bytes;
+    const key = costs.fields[1]!;
+    let at = start;
+    if (
+      key.wireType === 2 &&
+      bytes[at] === KEY_TEXT &&
+      at + 2 + bytes[at + 1]! <= end &&
+      bytes[at + 1]! < 0x80
+    ) {
+      at = this.#sized(key, start + 2, start + 2 + bytes[start + 1]!, depth);
+    } else if (key.wireType === 0 && bytes[at] === KEY_VARINT) {
+      this.price += key.each;
+      this.#makeRoom(key.key!, this.#varint(at + 1, end));
+      at = this.#next;
+    }
+    if (at === end) return end;
+    const value = costs.fields[2]!;
+    const isSmall = value.each === 0 && value.wireType === 0 && bytes[at] === VALUE_VARINT;
+    if (isSmall && at + 2 === end && bytes[at + 1]! < 0x80) return end;
+    return this.message(costs, at, end, depth, 0);
   }
 
   /** A message has maps of its own. */
