@@ -20,6 +20,8 @@ export interface TypeCosts {
   /** A message without a field, its defaults included. */
   readonly empty: number;
   readonly isWellKnown: boolean;
+  /** The most heap that one byte of its content can cost. */
+  mostPerByte: number;
   /** By number. */
   readonly fields: readonly (FieldCosts | undefined)[];
 }
@@ -39,30 +41,34 @@ export interface FieldCosts {
 
 const known = new WeakMap<pb.Type, TypeCosts>();
 
-export function costsOf(type: pb.Type): TypeCosts {
+function costsOf(type: pb.Type): TypeCosts {
   const found = known.get(type);
   if (found) return found;
   const fields: (FieldCosts | undefined)[] = [];
   const isWellKnown = type.fullName.startsWith('.google.protobuf.');
-  const costs: TypeCosts = { empty: emptyCost(type), isWellKnown, fields };
+  const costs: TypeCosts = { empty: emptyCost(type), isWellKnown, mostPerByte: UNKNOWN, fields };
   known.set(type, costs); // Before its fields, since a type may hold itself.
   for (const field of type.fieldsArray) fields[field.id] = fieldCosts(field.resolve());
   return costs;
 }
 
-/**
- * The most heap that one byte of such a message can cost, beyond what an empty one takes. Many messages are so small
- * that this alone shows that they are under the limit.
- */
-export function mostPerByte(type: pb.Type): number {
-  const costs = [...reachable(costsOf(type))];
-  let most = 2; // Of a text.
-  for (const { fields } of costs) {
-    fields.forEach((field) => {
-      most = Math.max(most, field ? dearest(field) : 0);
-    });
+/** Until all types that a type holds are known. */
+const UNKNOWN = -1;
+
+/** The costs of a type and of all that it holds, complete. */
+export function completeCosts(type: pb.Type): TypeCosts {
+  const root = costsOf(type);
+  if (root.mostPerByte !== UNKNOWN) return root;
+  for (const costs of reachable(root)) {
+    let most = 2; // Of a text.
+    for (const { fields } of reachable(costs)) {
+      fields.forEach((field) => {
+        most = Math.max(most, field ? dearest(field) : 0);
+      });
+    }
+    costs.mostPerByte = Math.ceil(most);
   }
-  return most;
+  return root;
 }
 
 /**
@@ -99,7 +105,7 @@ function dearest({ each, holds, key, isPackable, wireType }: FieldCosts): number
   const most = each + (key ? MOST_GROWTH : 0);
   // A text of two bytes is the dearest. Tag and length take a byte each, and a number at least one.
   if (holds === 'string') return (most + stringCost(2)) / 4;
-  return most / (isPackable ? sizeOf(wireType) : 2);
+  return most / (isPackable ? sizeOf(wireType) : wireType === 2 ? 2 : 1 + sizeOf(wireType));
 }
 
 /** In bytes; of a varint the least. */
@@ -122,10 +128,16 @@ function fieldCosts(field: pb.Field): FieldCosts {
   const { resolvedType } = field;
   if (field instanceof MapField) return entryCosts(field);
   const place = field.repeated ? SLOT : field.partOf ? 2 * SLOT : 0;
-  if (!(resolvedType instanceof Type)) return scalarCosts(typeOf(field), field.repeated, place);
+  if (!(resolvedType instanceof Type)) {
+    const costs = scalarCosts(typeOf(field), field.repeated, place);
+    // The price of an empty message has one of these already, as the default.
+    return place === 0 && hasDearDefault(field) ? { ...costs, each: 0 } : costs;
+  }
   const inner = costsOf(resolvedType);
   return { ...MESSAGE, wireType: field.delimited ? 3 : 2, each: place + inner.empty, inner };
 }
+
+const hasDearDefault = (field: pb.Field): boolean => field.type === 'bytes' || field.long;
 
 const MESSAGE = { isPackable: false, holds: 'message', key: undefined } as const;
 
@@ -141,7 +153,12 @@ function entryCosts(field: pb.MapField): FieldCosts {
     resolvedType instanceof Type
       ? { ...MESSAGE, wireType: 2, each: 0, inner: costsOf(resolvedType) }
       : scalarCosts(typeOf(field), false, 0);
-  const inner: TypeCosts = { empty: 0, isWellKnown: false, fields: [undefined, key, value] };
+  const inner: TypeCosts = {
+    empty: 0,
+    isWellKnown: false,
+    mostPerByte: UNKNOWN,
+    fields: [undefined, key, value],
+  };
   return {
     wireType: 2,
     isPackable: false,

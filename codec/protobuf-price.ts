@@ -1,7 +1,7 @@
 import type pb from 'protobufjs';
 import { type DecodedLimit, tooLargeDecoded } from '../rpc/decoded-limit.js';
 import { capacityWith, growthCost, indexOf, stringCost } from './heap-cost.js';
-import { costsOf, type FieldCosts, mostPerByte, sizeOf, type TypeCosts } from './protobuf-costs.js';
+import { completeCosts, type FieldCosts, sizeOf, type TypeCosts } from './protobuf-costs.js';
 
 export type PriceCheck = (bytes: Uint8Array, what: string, limit: DecodedLimit) => void;
 
@@ -12,9 +12,9 @@ export type PriceCheck = (bytes: Uint8Array, what: string, limit: DecodedLimit) 
  */
 export function priceCheckOf(type: pb.Type | undefined): PriceCheck {
   if (!type) return () => {};
-  const perByte = mostPerByte(type);
+  const { mostPerByte } = completeCosts(type);
   return (bytes, what, limit) => {
-    if (bytes.length * perByte <= limit.bytes) return;
+    if (bytes.length * mostPerByte <= limit.bytes) return;
     const price = protobufPrice(type, bytes, limit.bytes);
     if (price > limit.bytes) throw tooLargeDecoded(what, bytes.length, price, limit);
   };
@@ -26,8 +26,8 @@ export function priceCheckOf(type: pb.Type | undefined): PriceCheck {
  * no longer be.
  */
 export function protobufPrice(type: pb.Type, bytes: Uint8Array, max: number): number {
-  const costs = costsOf(type);
-  const scan = new Scan(bytes, max, mostPerByte(type));
+  const costs = completeCosts(type);
+  const scan = new Scan(bytes, max, costs.mostPerByte);
   scan.message(costs, 0, bytes.length, 0, 0);
   return scan.price;
 }
@@ -36,12 +36,15 @@ export function protobufPrice(type: pb.Type, bytes: Uint8Array, max: number): nu
 const MAX_DEPTH = 110;
 const STOPPED = -1;
 const BYTES_BETWEEN_LOOKS = 256;
+/** Half of what 4 MiB may cost by default. The object itself adds to it, less for each byte where they are many. */
+const CHEAP_PER_BYTE = 8;
+const MIN_CHEAP_BYTES = 32;
 /** Tags of the fields of a map's entry. */
 const KEY_VARINT = 0x08;
 const KEY_TEXT = 0x0a;
 const VALUE_VARINT = 0x10;
 /** Of a group that no field knows. */
-const NOTHING: TypeCosts = { empty: 0, isWellKnown: false, fields: [] };
+const NOTHING: TypeCosts = { empty: 0, isWellKnown: false, mostPerByte: 0, fields: [] };
 /** Larger than any message: two of them can be added without loss. */
 const TOO_LONG = 2 ** 40;
 
@@ -90,6 +93,7 @@ class Scan {
         while (at < end && bytes[at]! >= 0x80) at++;
         at++;
       } else if (wireType === 2) {
+        if (at === end) return STOPPED;
         let length = bytes[at++]!;
         if (length >= 0x80) {
           length = this.#varint(at - 1, end);
@@ -141,7 +145,9 @@ class Scan {
     this.price += field.each;
     switch (field.holds) {
       case 'message':
-        return start === end ? end : this.#inner(field.inner!, start, end, depth, 0);
+        if (start === end) return end;
+        if (this.#isBounded(field.inner!, end - start)) return end;
+        return this.#inner(field.inner!, start, end, depth, 0);
       case 'entry':
         if (field !== this.#map) {
           this.#map = field;
@@ -155,6 +161,13 @@ class Scan {
       default:
         return end;
     }
+  }
+
+  /** A record of plain fields cannot cost much, whatever is in it. */
+  #isBounded({ mostPerByte }: TypeCosts, bytes: number): boolean {
+    if (mostPerByte > CHEAP_PER_BYTE || bytes < MIN_CHEAP_BYTES) return false;
+    this.price += bytes * mostPerByte;
+    return true;
   }
 
   /** protobufjs does not count it as a level. Mostly it is a short key and a small value, which need no loop. */
