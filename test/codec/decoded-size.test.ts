@@ -17,7 +17,7 @@ const WHOLE = Number.NaN;
 const LEAST = 0.8;
 const MOST = 5;
 /** What is measured takes about this much, so that the heap's other changes do not count. */
-const MEASURED_BYTES = 6 * MIB;
+const MEASURED_BYTES = 4 * MIB;
 
 const refused = (side = 'server') =>
   hasCode(Status.RESOURCE_EXHAUSTED, new RegExp(`once decoded; .*\\(maxDecodedBytes of the ${side}\\)`));
@@ -142,6 +142,8 @@ describe('the look before decoding', () => {
     const inThree = Buffer.concat([900, 899, 900].map((index) => sized(12, entry(index))));
     assert.ok(proto.price(inOne, WHOLE) < 15_000);
     assert.ok(proto.price(inThree, WHOLE) > 30_000);
+    const byId = sized(9, Buffer.from('0884071001', 'hex')); // 900: 1
+    assert.ok(proto.price(Buffer.concat([byId, sized(11, byId)]), WHOLE) > 20_000);
   });
 
   for (const [what, field, encoded, isLarge] of [
