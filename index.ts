@@ -36,6 +36,7 @@ export {
   whenDone,
 } from './rpc/call.js';
 export { type CompressionName, uncompressed } from './rpc/compression.js';
+export type { DecodedLimit } from './rpc/decoded-limit.js';
 export { RpcError, type RpcErrorOptions } from './rpc/error.js';
 export type { Interceptor, Next } from './rpc/interceptor.js';
 export { type Logger, silentLogger, stderrLogger } from './rpc/log.js';

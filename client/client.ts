@@ -40,6 +40,7 @@ import {
   type ClientSettings,
   checkOnlySettings,
   checkSettings,
+  decodedBytes,
   defaultSettings,
   pickRules,
   settingsOver,
@@ -90,6 +91,8 @@ export class Client implements AsyncDisposable {
   /** What the client was made with. */
   readonly #made: AllSettings;
   #settings: AllSettings;
+  /** Of the replies; every method reads it. */
+  readonly #decodedLimit: { bytes: number; readonly side: 'client' };
   #closing: Promise<void> | undefined;
 
   constructor(options: ClientOptions = {}) {
@@ -104,6 +107,7 @@ export class Client implements AsyncDisposable {
     const emptyListPolicy = checkPolicy(options.emptyListPolicy);
     this.#made = this.#settings = settingsOver(defaultSettings, options);
     checkSettings(this.#made);
+    this.#decodedLimit = { bytes: decodedBytes(this.#made), side: 'client' };
     const { timeoutMs, maxMessageBytes, retry } = this.#made;
     const { resolver, tls } = options;
     checkTls(tls);
@@ -154,7 +158,7 @@ export class Client implements AsyncDisposable {
     for (const [key, method] of Object.entries(service.methods)) {
       const bound: BoundMethod = {
         service: service.name,
-        wire: wireMethod(method, serialization),
+        wire: wireMethod(method, serialization, this.#decodedLimit),
         selector: undefined,
       };
       this.#byPath.set(method.path, bound);
@@ -208,6 +212,7 @@ export class Client implements AsyncDisposable {
     this.#settings = next;
     this.#invoker.timeoutMs = next.timeoutMs;
     this.#connections.maxMessageBytes = next.maxMessageBytes;
+    this.#decodedLimit.bytes = decodedBytes(next);
     // What does not change keeps its state: the budget of retries, the position of a balancer.
     if (!isDeepStrictEqual(next.retry, before.retry))
       this.#invoker.retries = next.retry === false ? undefined : new Retries(next.retry);
@@ -245,7 +250,7 @@ export class Client implements AsyncDisposable {
     const { methods } = defineService(service, { method: unary<unknown, unknown>({ name }) });
     const bound: BoundMethod = {
       service,
-      wire: wireMethod(methods.method, serializationNamed('json')),
+      wire: wireMethod(methods.method, serializationNamed('json'), this.#decodedLimit),
       selector: undefined,
     };
     // Paths may come from outside; what one process calls by path is few.

@@ -1,4 +1,5 @@
 import { deadlineIn } from '../rpc/deadline.js';
+import { defaultDecodedBytes } from '../rpc/decoded-limit.js';
 import { checkLimit } from '../rpc/limit.js';
 import { type BalancerName, balancerNamed } from '../selector/balancer/named.js';
 import type { Balancer } from '../selector/balancer.js';
@@ -14,6 +15,11 @@ export type ClientSettings = {
   readonly balancer?: BalancerName | Balancer | undefined;
   /** The largest message sent or taken. @default 4 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * The most memory that a message may take once it is decoded, as it is estimated before: a message of 4 MiB can hold
+   * two million empty objects. A larger one is refused with RESOURCE_EXHAUSTED. @default 16 times maxMessageBytes
+   */
+  readonly maxDecodedBytes?: number | undefined;
   /**
    * When calls are sent again; false for never, but for those that no server has seen. Only methods that are idempotent
    * are sent again when a server may have run them.
@@ -38,6 +44,7 @@ const DEFAULTS = {
   timeoutMs: 10_000,
   balancer: 'p2cEwma',
   maxMessageBytes: 4 * 1024 * 1024,
+  maxDecodedBytes: undefined,
   retry: {},
   ejection: {},
   slowStartMs: 5_000,
@@ -46,7 +53,9 @@ const DEFAULTS = {
   throttle: false,
 } satisfies ClientSettings;
 
-export type AllSettings = { readonly [Name in keyof ClientSettings]-?: NonNullable<ClientSettings[Name]> };
+export type AllSettings = Pick<ClientSettings, 'maxDecodedBytes'> & {
+  readonly [Name in Exclude<keyof ClientSettings, 'maxDecodedBytes'>]-?: NonNullable<ClientSettings[Name]>;
+};
 
 const NAMES = Object.keys(DEFAULTS) as (keyof ClientSettings)[];
 
@@ -57,6 +66,10 @@ export function settingsOver(before: AllSettings, settings: ClientSettings): All
 }
 
 export const defaultSettings: AllSettings = DEFAULTS;
+
+/** What a reply may take of memory; unless it is set, it follows `maxMessageBytes`. */
+export const decodedBytes = ({ maxDecodedBytes, maxMessageBytes }: AllSettings): number =>
+  maxDecodedBytes ?? defaultDecodedBytes(maxMessageBytes);
 
 /** What of the settings the selector goes by. */
 export const pickRules = (settings: AllSettings): PickRules => ({
@@ -74,6 +87,7 @@ export const pickRules = (settings: AllSettings): PickRules => ({
 export function checkSettings(settings: ClientSettings): void {
   if (settings.timeoutMs !== undefined) deadlineIn(settings.timeoutMs);
   checkLimit('maxMessageBytes', settings.maxMessageBytes, 1);
+  checkLimit('maxDecodedBytes', settings.maxDecodedBytes, 1);
   if (settings.balancer !== undefined) balancerNamed(settings.balancer);
   checkRetry(settings.retry);
   checkEjection(settings.ejection);

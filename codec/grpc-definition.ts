@@ -1,8 +1,11 @@
 import { RpcError, textOf } from '../rpc/error.js';
+import { lazily } from '../rpc/lazily.js';
 import { checkServiceName } from '../rpc/name.js';
 import type { MessageCodec, MessageType, Method, MethodKind, Service } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
+import { describedTypes } from './grpc-descriptor.js';
 import { kindOf } from './proto-service.js';
+import { type PriceCheck, priceCheckOf } from './protobuf-price.js';
 
 /** One method as `@grpc/grpc-js` describes it, and with it ts-proto, grpc-tools and `@grpc/proto-loader`. */
 export interface GrpcMethodDefinition {
@@ -68,8 +71,7 @@ export function fromGrpcDefinition<const D extends { readonly [K in keyof D]: Gr
       path: method.path,
       kind: kindOf(method),
       idempotent: false,
-      request: typeFrom(`${service}.${name} request`, method.requestSerialize, method.requestDeserialize),
-      reply: typeFrom(`${service}.${name} reply`, method.responseSerialize, method.responseDeserialize),
+      ...messageTypes(method, service, name),
     };
   }
   return { name: service!, methods: methods as never, serialization: 'protobuf' };
@@ -96,11 +98,37 @@ function isMethodDefinition(value: unknown): value is GrpcMethodDefinition {
   );
 }
 
+function messageTypes(method: GrpcMethodDefinition, service: string, name: string) {
+  const { requestSerialize, requestDeserialize, responseSerialize, responseDeserialize } = method;
+  const described = lazily(() => describedTypes(method, service, name));
+  const checks = {
+    request: lazily(() => priceCheckOf(described()?.request)),
+    reply: lazily(() => priceCheckOf(described()?.reply)),
+  };
+  return {
+    request: typeFrom(`${service}.${name} request`, requestSerialize, requestDeserialize, checks.request),
+    reply: typeFrom(`${service}.${name} reply`, responseSerialize, responseDeserialize, checks.reply),
+  };
+}
+
+/** Messages that are so small are not looked at: reading the descriptors would take longer. */
+const FREE_BYTES = 2_048;
+
 function typeFrom(
   name: string,
   serialize: (message: never) => Uint8Array,
   deserialize: (bytes: Buffer) => unknown,
+  checkPrice: () => PriceCheck,
 ): MessageType {
+  const decode = (bytes: Uint8Array) => {
+    try {
+      return deserialize(
+        Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+      );
+    } catch (cause) {
+      throw new RpcError(Status.INTERNAL, `${name}: malformed protobuf: ${textOf(cause)}`, { cause });
+    }
+  };
   const protobuf: MessageCodec = {
     encode(message) {
       try {
@@ -112,14 +140,10 @@ function typeFrom(
         });
       }
     },
-    decode(bytes) {
-      try {
-        return deserialize(
-          Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-        );
-      } catch (cause) {
-        throw new RpcError(Status.INTERNAL, `${name}: malformed protobuf: ${textOf(cause)}`, { cause });
-      }
+    decode,
+    decodeWithin(bytes, limit) {
+      if (bytes.length > Math.min(FREE_BYTES, limit.bytes)) checkPrice()(bytes, name, limit);
+      return decode(bytes);
     },
   };
   return { name, codecs: { protobuf } };

@@ -15,4 +15,5 @@ export const json: Serialization = {
 const plainJson = (type: MessageType): MessageCodec => ({
   encode: (message) => formatJson(message, type.name),
   decode: (bytes) => parseJson(bytes, type.name),
+  decodeWithin: (bytes, limit) => parseJson(bytes, type.name, limit),
 });

@@ -1,9 +1,11 @@
 import type { Encoder } from '@msgpack/msgpack';
 import * as packages from '#packages';
+import { type DecodedLimit, tooLargeDecoded } from '../rpc/decoded-limit.js';
 import { RpcError, textOf } from '../rpc/error.js';
 import { lazily } from '../rpc/lazily.js';
 import type { MessageCodec, MessageType } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
+import { isCheapMsgpack, msgpackPrice } from './msgpack-price.js';
 import { checkShape, MAX_DEPTH } from './msgpack-shape.js';
 import type { Serialization } from './serialization.js';
 
@@ -36,15 +38,26 @@ const plainMsgpack = (type: MessageType): MessageCodec => ({
       throw new RpcError(Status.INVALID_ARGUMENT, `${type.name}: ${why}`, { cause, maybeExecuted: false });
     }
   },
-  decode(bytes) {
-    try {
-      checkShape(bytes);
-      return coders().decoder.decode(bytes);
-    } catch (cause) {
-      throw new RpcError(Status.INTERNAL, `${type.name}: malformed msgpack: ${textOf(cause)}`, { cause });
-    }
+  decode: (bytes) => decoded(bytes, type.name),
+  decodeWithin(bytes, limit) {
+    if (!isCheapMsgpack(bytes.length, limit.bytes)) checkPrice(bytes, type.name, limit);
+    return decoded(bytes, type.name);
   },
 });
+
+function decoded(bytes: Uint8Array, what: string): unknown {
+  try {
+    checkShape(bytes);
+    return coders().decoder.decode(bytes);
+  } catch (cause) {
+    throw new RpcError(Status.INTERNAL, `${what}: malformed msgpack: ${textOf(cause)}`, { cause });
+  }
+}
+
+function checkPrice(bytes: Uint8Array, what: string, limit: DecodedLimit): void {
+  const price = msgpackPrice(bytes, limit.bytes);
+  if (price > limit.bytes) throw tooLargeDecoded(what, bytes.length, price, limit);
+}
 
 /** The library writes the low 64 bits of a wider bigint, another number; this puts a check before its own method. */
 function refuseWideBigints(target: Encoder): void {

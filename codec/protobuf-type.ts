@@ -3,8 +3,10 @@ import { RpcError, textOf } from '../rpc/error.js';
 import { lazily } from '../rpc/lazily.js';
 import type { MessageCodec, MessageType } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
+import { jsonExtraOf } from './protobuf-costs.js';
 import { poisonDropperOf } from './protobuf-poison.js';
 import { preparerOf } from './protobuf-prepare.js';
+import { priceCheckOf } from './protobuf-price.js';
 import { written } from './protobuf-writer.js';
 import { protojson } from './protobufjs.js';
 import { formatJson, parseJson } from './safe-json.js';
@@ -35,20 +37,26 @@ export function messageTypeOf(type: pb.Type): MessageType {
 function wireCodec(type: pb.Type, name: string): MessageCodec {
   const prepare = preparerOf(type);
   const toPlain = lazily(() => plainMaker(type));
+  const checkPrice = lazily(() => priceCheckOf(type));
+  const decode = (bytes: Uint8Array) => {
+    try {
+      // protobufjs reads strings much faster from a Buffer than from another Uint8Array.
+      const buffer = Buffer.isBuffer(bytes)
+        ? bytes
+        : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      return toPlain()(type.decode(buffer));
+    } catch (cause) {
+      throw new RpcError(Status.INTERNAL, `${name}: malformed protobuf: ${textOf(cause)}`, { cause });
+    }
+  };
   return {
     encode(message) {
       return written(type, prepare(message, 0));
     },
-    decode(bytes) {
-      try {
-        // protobufjs reads strings much faster from a Buffer than from another Uint8Array.
-        const buffer = Buffer.isBuffer(bytes)
-          ? bytes
-          : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-        return toPlain()(type.decode(buffer));
-      } catch (cause) {
-        throw new RpcError(Status.INTERNAL, `${name}: malformed protobuf: ${textOf(cause)}`, { cause });
-      }
+    decode,
+    decodeWithin(bytes, limit) {
+      checkPrice()(bytes, name, limit);
+      return decode(bytes);
     },
   };
 }
@@ -56,6 +64,16 @@ function wireCodec(type: pb.Type, name: string): MessageCodec {
 function jsonCodec(type: pb.Type, name: string): MessageCodec {
   const prepare = preparerOf(type);
   const toPlain = lazily(() => plainMaker(type));
+  const extra = lazily(() => jsonExtraOf(type));
+  const read = (value: unknown) => {
+    try {
+      return toPlain()(protojson().fromJson(type, value, { ignoreUnknownFields: true }));
+    } catch (cause) {
+      throw new RpcError(Status.INTERNAL, `${name}: malformed json: ${textOf(cause).slice(0, 200)}`, {
+        cause,
+      });
+    }
+  };
   return {
     encode(message) {
       const prepared = prepare(message, 0);
@@ -69,16 +87,8 @@ function jsonCodec(type: pb.Type, name: string): MessageCodec {
         });
       }
     },
-    decode(bytes) {
-      const value = parseJson(bytes, name);
-      try {
-        return toPlain()(protojson().fromJson(type, value, { ignoreUnknownFields: true }));
-      } catch (cause) {
-        throw new RpcError(Status.INTERNAL, `${name}: malformed json: ${textOf(cause).slice(0, 200)}`, {
-          cause,
-        });
-      }
-    },
+    decode: (bytes) => read(parseJson(bytes, name)),
+    decodeWithin: (bytes, limit) => read(parseJson(bytes, name, limit, extra())),
   };
 }
 

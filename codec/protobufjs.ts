@@ -6,3 +6,6 @@ export const protobufjs = lazily(packages.protobufjs);
 
 /** Its proto3 JSON, which few calls travel as. */
 export const protojson = lazily(packages.protojson);
+
+/** What reads descriptors, which only definitions of others bring; it also adds `Root.fromDescriptor`. */
+export const descriptors = lazily(packages.protoDescriptors);

@@ -1,5 +1,8 @@
+import { type DecodedLimit, tooLargeDecoded } from '../rpc/decoded-limit.js';
 import { RpcError, textOf } from '../rpc/error.js';
 import { Status } from '../rpc/status.js';
+import { dropPoison } from './json-poison.js';
+import { isCheapJson, type JsonExtra, jsonPrice, NO_EXTRA } from './json-price.js';
 
 /** How deep arrays and objects may stand inside each other, in both directions. */
 export const MAX_DEPTH = 64;
@@ -14,13 +17,17 @@ const BACKSLASH = 0x5c;
  * `__proto__`, and `constructor` over an object with a `prototype`, are dropped: JSON.parse makes plain properties of
  * them, but the first `Object.assign` or deep merge would make them prototypes. Of equal keys the last one counts.
  * @param what named in errors
- * @throws RpcError INTERNAL
+ * @param limit what the value may take of the heap
+ * @param extra what is made of the values afterwards
+ * @throws RpcError INTERNAL, or RESOURCE_EXHAUSTED for what is over the limit
  */
-export function parseJson(bytes: Uint8Array, what: string): unknown {
+export function parseJson(bytes: Uint8Array, what: string, limit?: DecodedLimit, extra = NO_EXTRA): unknown {
+  if (limit) checkPrice(bytes, what, limit, extra);
   if (isDeep(bytes)) throw malformed(what, `nested deeper than ${MAX_DEPTH}`);
   try {
     const text = utf8.decode(bytes);
-    return mayHoldPoison(text) ? JSON.parse(text, dropPoison) : JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return mayHoldPoison(text) ? dropPoison(value) : value;
   } catch (cause) {
     throw malformed(what, textOf(cause), cause);
   }
@@ -49,6 +56,12 @@ export function formatJson(value: unknown, what: string): Buffer {
   return bytes;
 }
 
+function checkPrice(bytes: Uint8Array, what: string, limit: DecodedLimit, extra: JsonExtra): void {
+  if (isCheapJson(bytes.length, extra, limit.bytes)) return;
+  const price = jsonPrice(bytes, extra, limit.bytes);
+  if (price > limit.bytes) throw tooLargeDecoded(what, bytes.length, price, limit);
+}
+
 /** Whether brackets outside strings stand deeper than allowed. Looked at before parsing, in one pass. */
 function isDeep(bytes: Uint8Array): boolean {
   if (bytes.length <= MAX_DEPTH) return false;
@@ -64,22 +77,9 @@ function isDeep(bytes: Uint8Array): boolean {
   return false;
 }
 
-/** A reviver makes parsing several times slower, so it runs only on text in which such a key can be hidden. */
+/** Such a key can be written with escapes. */
 const mayHoldPoison = (text: string) =>
   text.includes('__proto__') || text.includes('prototype') || text.includes('\\u');
-
-function dropPoison(key: string, value: unknown): unknown {
-  if (key === '__proto__') return undefined;
-  if (
-    key === 'constructor' &&
-    typeof value === 'object' &&
-    value !== null &&
-    Object.hasOwn(value, 'prototype')
-  ) {
-    return undefined;
-  }
-  return value;
-}
 
 /** Where the bigint is that stopped JSON.stringify: `message.user.id`. */
 function pathOfBigint(value: unknown, depth: number): string | undefined {

@@ -28,6 +28,7 @@ export const grpcJs = () => load(literal.grpcJs);
 export const msgpack = () => load(literal.msgpack);
 export const protobufjs = () => load(literal.protobufjs);
 export const protojson = () => load(literal.protojson);
+export const protoDescriptors = () => load(literal.protoDescriptors);
 
 export function googleProto(name: string): GoogleProto | undefined {
   const file = /^google\/protobuf\/(\w+)\.proto$/.exec(name)?.[1];

@@ -12,6 +12,8 @@ export const msgpack = (): typeof import('@msgpack/msgpack') => require('@msgpac
 export const protobufjs = (): typeof import('protobufjs') => require('protobufjs');
 export const protojson = (): typeof import('protobufjs/ext/protojson.js') =>
   require('protobufjs/ext/protojson.js');
+export const protoDescriptors = (): typeof import('protobufjs/ext/descriptor.js') =>
+  require('protobufjs/ext/descriptor.js');
 
 /** A .proto file that comes with protobufjs: where it is, or what is in it. */
 export type GoogleProto =

@@ -9,6 +9,8 @@ export const msgpack = (): typeof import('@msgpack/msgpack') => require('@msgpac
 export const protobufjs = (): typeof import('protobufjs') => require('protobufjs');
 export const protojson = (): typeof import('protobufjs/ext/protojson.js') =>
   require('protobufjs/ext/protojson.js');
+export const protoDescriptors = (): typeof import('protobufjs/ext/descriptor.js') =>
+  require('protobufjs/ext/descriptor.js');
 
 /** The files of google/protobuf/ that are not in protobufjs itself. */
 export const descriptors: Readonly<Record<string, () => INamespace>> = {

@@ -1,3 +1,4 @@
+import type { DecodedLimit } from './decoded-limit.js';
 import { RpcError } from './error.js';
 import { checkServiceName } from './name.js';
 import { Status } from './status.js';
@@ -9,6 +10,11 @@ export type MethodKind = 'unary' | 'serverStream' | 'clientStream' | 'bidi';
 export interface MessageCodec<T = unknown> {
   encode(message: T): Uint8Array;
   decode(bytes: Uint8Array): T;
+  /**
+   * As `decode`, but refuses before it makes any object what would take more memory than the limit, by RESOURCE_EXHAUSTED.
+   * The built-in codecs have it. Clients and servers call it where it is there, and `decode` where it is not.
+   */
+  decodeWithin?(bytes: Uint8Array, limit: DecodedLimit): T;
 }
 
 /** The type of a message, as data. A type described by a .proto brings its own codecs, by name of serialization. */

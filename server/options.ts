@@ -36,6 +36,11 @@ export type ServerOptions = {
   compression?: CompressionName | undefined;
   /** The largest message taken or sent. @default 4 MiB */
   maxMessageBytes?: number | undefined;
+  /**
+   * The most memory that a message may take once it is decoded, as it is estimated before: a message of 4 MiB can hold
+   * two million empty objects. A larger one is refused with RESOURCE_EXHAUSTED. @default 16 times maxMessageBytes
+   */
+  maxDecodedBytes?: number | undefined;
   /** The most metadata that a call may bring, counted as HTTP/2 does. @default 16 KiB */
   maxMetadataBytes?: number | undefined;
   /** Calls in flight in the whole server, and waiting; more are refused with RESOURCE_EXHAUSTED. @default 10,000 */
@@ -88,6 +93,7 @@ export function checkOptions(options: ServerOptions): void {
   for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);
   for (const name of [
     'maxMessageBytes',
+    'maxDecodedBytes',
     'maxMetadataBytes',
     'maxConcurrentCalls',
     'maxStreamsPerConnection',

@@ -1,5 +1,6 @@
 import { serializationNamed, serializationOfSubtype } from '../codec/named.js';
 import type { Serialization } from '../codec/serialization.js';
+import type { DecodedLimit } from '../rpc/decoded-limit.js';
 import { RpcError } from '../rpc/error.js';
 import type { Interceptor } from '../rpc/interceptor.js';
 import type { Logger } from '../rpc/log.js';
@@ -45,6 +46,7 @@ export function buildRoutes(
   registered: Iterable<Registered>,
   interceptors: readonly Interceptor[],
   gate: Gate,
+  decodedLimit: DecodedLimit,
   logger: Logger,
 ): Routes {
   const routes = new Map<string, Route>();
@@ -52,7 +54,7 @@ export function buildRoutes(
     for (const [key, method] of Object.entries(entry.service.methods)) {
       const handler = boundHandler(entry.implementation, key, method);
       const runner = new MethodRunner(entry.service.name, method, handler, interceptors, gate, logger);
-      const wires = new WireMethods(entry, method, logger);
+      const wires = new WireMethods(entry, method, decodedLimit, logger);
       routes.set(method.path, {
         kind: method.kind,
         wire: (subtype) => wires.get(subtype),
@@ -80,12 +82,14 @@ const own = (implementation: Registered['implementation'], key: string): unknown
 class WireMethods {
   readonly #registered: Registered;
   readonly #method: Method;
+  readonly #decodedLimit: DecodedLimit;
   readonly #logger: Logger;
   readonly #bySubtype = new Map<string, WireMethod | RpcError>();
 
-  constructor(registered: Registered, method: Method, logger: Logger) {
+  constructor(registered: Registered, method: Method, decodedLimit: DecodedLimit, logger: Logger) {
     this.#registered = registered;
     this.#method = method;
+    this.#decodedLimit = decodedLimit;
     this.#logger = logger;
     const { service, serializations } = registered;
     // The service's own serialization must fit its messages, and that shows when the server starts.
@@ -108,7 +112,7 @@ class WireMethods {
 
   /** A reply that cannot be written is the handler's mistake, which codecs, not knowing their side, call the caller's. */
   #wireIn(serialization: Serialization): WireMethod {
-    const wire = wireMethod(this.#method, serialization);
+    const wire = wireMethod(this.#method, serialization, this.#decodedLimit);
     const encode = (reply: unknown) => {
       try {
         return wire.reply.encode(reply);

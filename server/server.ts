@@ -6,6 +6,7 @@ import {
 } from '../codec/grpc-definition.js';
 import type { Serialization } from '../codec/serialization.js';
 import type { Registration } from '../plugin/plugin.js';
+import { defaultDecodedBytes } from '../rpc/decoded-limit.js';
 import { RpcError } from '../rpc/error.js';
 import { MAX_TIMER_MS } from '../rpc/limit.js';
 import { type Logger, stderrLogger } from '../rpc/log.js';
@@ -27,6 +28,7 @@ import { onSignals } from './signals.js';
 import type { Fleet } from './workers/fleet.js';
 import type { WorkerCount } from './workers/ports.js';
 
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const MAX_METADATA_BYTES = 16 * 1024;
 /** How long a worker may take to close beyond its drain and grace: a registry that does not answer takes 10 s of it. */
 const WORKER_MARGIN_MS = 15_000;
@@ -187,7 +189,7 @@ export class Server implements AsyncDisposable {
       address: wantedAddress(this.#options),
       tls,
       routes: this.#routes(),
-      maxMessageBytes: maxMessageBytes ?? 4 * 1024 * 1024,
+      maxMessageBytes: maxMessageBytes ?? MAX_MESSAGE_BYTES,
       maxMetadataBytes: maxMetadataBytes ?? MAX_METADATA_BYTES,
       maxStreamsPerConnection: maxStreamsPerConnection ?? 1_000,
       maxConnectionsPerAddress: maxConnectionsPerAddress ?? 256,
@@ -213,12 +215,14 @@ export class Server implements AsyncDisposable {
       plugin.kind === 'tracing' ? [plugin.interceptor] : [],
     );
     const interceptors = [...tracing, ...(this.#options.interceptors ?? [])];
+    const { maxMessageBytes = MAX_MESSAGE_BYTES, maxDecodedBytes } = this.#options;
+    const limit = { bytes: maxDecodedBytes ?? defaultDecodedBytes(maxMessageBytes), side: 'server' } as const;
     const ours = { service, implementation: this.#health.implementation, serializations: [] };
     const health = this.#registered.get(service.name) ?? ours;
     const others = [...this.#registered.values()].filter((one) => one !== health);
     return new Map([
-      ...buildRoutes(others, interceptors, this.#gate, this.#logger),
-      ...buildRoutes([health], interceptors, this.#healthGate, this.#logger),
+      ...buildRoutes(others, interceptors, this.#gate, limit, this.#logger),
+      ...buildRoutes([health], interceptors, this.#healthGate, limit, this.#logger),
     ]);
   }
 

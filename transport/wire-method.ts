@@ -1,4 +1,5 @@
 import type { Serialization } from '../codec/serialization.js';
+import type { DecodedLimit } from '../rpc/decoded-limit.js';
 import type { MessageCodec, Method } from '../rpc/service.js';
 
 /** A method as one serialization puts it on the wire. Made once per method, used by every call. */
@@ -12,13 +13,29 @@ export interface WireMethod {
 
 const PREFIX = 'application/grpc';
 
-/** @throws RpcError UNIMPLEMENTED when the serialization cannot write the method's messages */
-export const wireMethod = (method: Method, serialization: Serialization): WireMethod => ({
+/**
+ * @param limit of what is read, on every transport; it may change while calls are in flight
+ * @throws RpcError UNIMPLEMENTED when the serialization cannot write the method's messages
+ */
+export const wireMethod = (
+  method: Method,
+  serialization: Serialization,
+  limit: DecodedLimit,
+): WireMethod => ({
   method,
   contentType: `${PREFIX}+${serialization.subtype}`,
-  request: serialization.codecFor(method.request),
-  reply: serialization.codecFor(method.reply),
+  request: bounded(serialization.codecFor(method.request), limit),
+  reply: bounded(serialization.codecFor(method.reply), limit),
 });
+
+/** A codec of a user that has no `decodeWithin` knows by itself what it takes. */
+const bounded = (codec: MessageCodec, limit: DecodedLimit): MessageCodec =>
+  codec.decodeWithin
+    ? {
+        encode: (message) => codec.encode(message),
+        decode: (bytes) => codec.decodeWithin!(bytes, limit),
+      }
+    : codec;
 
 /** `proto` of `application/grpc+proto`; empty for plain `application/grpc`, undefined for what is not gRPC. */
 export function subtypeOf(contentType: string): string | undefined {

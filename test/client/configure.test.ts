@@ -75,6 +75,27 @@ describe('a client that is configured', () => {
     },
   );
 
+  test('takes replies up to another decoded size, on the connections it has', TIME_LIMIT, async () => {
+    await using it = await fleet([ONE]);
+    it.resolver.nodes(ONE);
+    await it.api.who({});
+    it.client.configure({ maxDecodedBytes: 5 });
+    assert.match((await failure(it.api.who({}))).details, /maxDecodedBytes of the client/);
+    it.client.configure({});
+    assert.deepEqual(await it.api.who({}), { address: ONE });
+    assert.deepEqual(it.connects, [ONE]);
+  });
+
+  test('the decoded size follows the size of messages, unless it is set', TIME_LIMIT, async () => {
+    await using it = await fleet([ONE]);
+    it.resolver.nodes(ONE);
+    it.client.configure({ maxMessageBytes: 50 });
+    assert.deepEqual(await it.api.who({}), { address: ONE });
+    it.client.configure({ maxMessageBytes: 50, maxDecodedBytes: 60 });
+    const { details } = await failure(it.api.who({}));
+    assert.match(details, /at most 60 are taken/);
+  });
+
   test('finds a node again that could not be reached when the limit changed', TIME_LIMIT, async () => {
     await using it = await fleet([ONE, TWO]);
     it.resolver.nodes(ONE, TWO);
@@ -93,6 +114,7 @@ describe('a client that is configured', () => {
     [{ timeoutMs: null }, /timeoutMs.*got null/],
     [{ timeoutMs: 1, balancer: 'best' }, /balancer: .*'roundRobin'.*got "best"/],
     [{ timeoutMs: 1, maxMessageBytes: 0 }, /maxMessageBytes.*got 0/],
+    [{ timeoutMs: 1, maxDecodedBytes: -1 }, /maxDecodedBytes.*got -1/],
     [{ timeoutMs: 1, timeout: 2 }, /setting "timeout": unknown, there are timeoutMs, balancer/],
     [null, /an object is wanted/],
   ] as const) {

@@ -21,6 +21,7 @@ describe('options of a client', () => {
     ['emptyListGraceMs', -1, /emptyListGraceMs.*got -1/],
     ['emptyListPolicy', 'hope', /emptyListPolicy: one of grace, keep, obey, got "hope"/],
     ['maxMessageBytes', 0, /maxMessageBytes.*got 0/],
+    ['maxDecodedBytes', Number.NaN, /maxDecodedBytes.*got NaN/],
     ['resolver', {}, /resolver: .*consul\(\.\.\.\)/],
     ['plugins', [{ kind: 'resolver' }], /a client takes tracing plugins/],
   ] as const) {

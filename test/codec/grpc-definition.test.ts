@@ -114,6 +114,29 @@ describe('a service from a gRPC definition', () => {
     );
   });
 
+  test('prices messages where @grpc/proto-loader has brought descriptors', () => {
+    const folder = folderWith({
+      'many.proto':
+        'syntax = "proto3"; package h; message E {} message M { repeated E many = 1; string text = 2; } service G { rpc Call(M) returns (E); }',
+    });
+    const definition = loadSync(join(folder, 'many.proto'))['h.G'] as GrpcDefinition;
+    const { call } = fromGrpcDefinition(definition).methods;
+    const codec = protobuf.codecFor(call!.request);
+    const limit = { bytes: 100_000, side: 'server' } as const;
+    assert.throws(
+      () => codec.decodeWithin!(Buffer.alloc(10_000, Buffer.from('0a00', 'hex')), limit),
+      hasCode(Status.RESOURCE_EXHAUSTED, 'h.G.Call request: a message of 10000 bytes would take'),
+    );
+    const text = codec.encode({ text: 'a'.repeat(10_000) });
+    assert.equal((codec.decodeWithin!(text, limit) as { text: string }).text.length, 10_000);
+  });
+
+  test('leaves messages of generated code to that code, which brings no descriptors', () => {
+    const codec = protobuf.codecFor(fromGrpcDefinition(GreeterService).methods.sayHello.request);
+    const limit = { bytes: 1, side: 'client' } as const;
+    assert.deepEqual(codec.decodeWithin!(Buffer.alloc(5_000, 'a'), limit), { msg: 'a'.repeat(5_000) });
+  });
+
   test('is told from other values', () => {
     assert.ok(isGrpcDefinition(GreeterService));
     const own = defineService('a.B', { c: unary() });

@@ -44,6 +44,8 @@ describe('options of a server', () => {
     ['graceMs', Number.NaN, /graceMs.*got NaN/],
     ['drainMs', '5', /drainMs.*got 5/],
     ['maxMessageBytes', 0, /maxMessageBytes.*got 0/],
+    ['maxDecodedBytes', 0, /maxDecodedBytes.*got 0/],
+    ['maxDecodedBytes', '5', /maxDecodedBytes.*got 5/],
     ['weight', -5, /weight.*got -5/],
     ['weight', 'a', /weight.*got a/],
     ['tags', 'x', /tags: a list.*"x"/],

@@ -12,7 +12,7 @@ const ECHO = '/lictor.test.Web/Echo';
 /** The HTTP/1.1 of a server alone, with time-outs that a test can wait for. */
 async function listening(limits: Partial<Http1Limits>) {
   const cancelled: string[] = [];
-  const wire = wireMethod(Probe.methods.echo, json);
+  const wire = wireMethod(Probe.methods.echo, json, { bytes: 1_000_000, side: 'server' });
   const route: Route = {
     kind: 'unary',
     wire: () => wire,
