@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { AgentAddress } from './agent-address.js';
@@ -6,6 +7,7 @@ import { type Doing, failureOf } from './failure.js';
 import { NotKept, wasLostBeforeSeen, wasNeverSent } from './guard.js';
 import type { Lane } from './lane.js';
 import { cancelledBy, createNpmConsul } from './npm-consul.js';
+import { waitAfter } from './retry-after.js';
 import type { ConsulTls } from './tls.js';
 import type { TokenSource } from './token.js';
 
@@ -149,7 +151,24 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
     }
   }
 
+  /** A request that was refused for the load was not done: it is sent again when its time allows. */
   async function send<T>(request: ConsulRequest<T>): Promise<T> {
+    const deadline = performance.now() + (request.timeoutMs ?? timeoutMs);
+    for (;;) {
+      try {
+        return await sendToAny(request);
+      } catch (error) {
+        const waitMs = waitAfter(error) ?? 0;
+        // A watch keeps its own time.
+        if ('since' in request || waitMs === 0 || performance.now() + waitMs >= deadline) throw error;
+        await sleep(waitMs, undefined, { signal: request.signal }).catch(() =>
+          request.signal?.throwIfAborted(),
+        );
+      }
+    }
+  }
+
+  async function sendToAny<T>(request: ConsulRequest<T>): Promise<T> {
     for (let tried = 1; ; tried++) {
       const at = current;
       try {
