@@ -19,6 +19,8 @@ export interface Answer {
    * and an agent that cannot reach its servers may show an empty list.
    */
   readonly isStreamed: boolean;
+  /** Whether the servers say that they left out what the token may not read, as they do from Consul 1.11 on. */
+  readonly isFiltered: boolean;
   readonly text: string;
   /** @throws BadAnswer for what is not JSON */
   json(): unknown;
@@ -40,6 +42,7 @@ export function answerOf(response: Response): Answer {
     knownLeader: isStreamed || headers['x-consul-knownleader'] !== 'false',
     lastContactMs: isStreamed ? 0 : Number(textOf(headers['x-consul-lastcontact']) ?? 0) || 0,
     isStreamed,
+    isFiltered: headers['x-consul-results-filtered-by-acls'] === 'true',
     get text() {
       return body?.toString('utf8') ?? '';
     },

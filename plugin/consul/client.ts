@@ -13,7 +13,7 @@ import type { TokenSource } from './token.js';
 
 /** One request to Consul, and how its answer is read. */
 export type ConsulRequest<T> = {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Below `/v1`, with the places of `params`, which are encoded: `/kv/{key}`. */
   readonly path: string;
   readonly params?: Readonly<Record<string, string>>;
