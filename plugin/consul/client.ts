@@ -68,6 +68,9 @@ export type ClientOptions = {
 
 export const WAIT_MS = 55_000;
 
+/** How long to wait after a refusal for the load that does not say it. */
+const LIMITED_MS = 500;
+
 /** All else the agent itself knows. */
 const OF_THE_LEADER = /^\/(kv|catalog|health)\//;
 
@@ -154,13 +157,15 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
   /** A request that was refused for the load was not done: it is sent again when its time allows. */
   async function send<T>(request: ConsulRequest<T>): Promise<T> {
     const deadline = performance.now() + (request.timeoutMs ?? timeoutMs);
-    for (;;) {
+    for (let tried = 1; ; tried++) {
       try {
         return await sendToAny(request);
       } catch (error) {
-        const waitMs = waitAfter(error) ?? 0;
-        // A watch keeps its own time.
-        if ('since' in request || waitMs === 0 || performance.now() + waitMs >= deadline) throw error;
+        const wanted = waitAfter(error);
+        const waitMs = wanted || LIMITED_MS;
+        // A watch keeps its own time; and where no time is named, one more try has to do.
+        const isOver = performance.now() + waitMs >= deadline || (!wanted && tried > 1);
+        if ('since' in request || wanted === undefined || isOver) throw error;
         await sleep(waitMs, undefined, { signal: request.signal }).catch(() =>
           request.signal?.throwIfAborted(),
         );

@@ -61,7 +61,7 @@ export function followListing<E, T>(
       doubt = doubtOf(listing, agent);
       const { entries, index } = listing;
       if (index !== undefined) {
-        await see(entries.map(nameOf), listing.isFiltered, signal);
+        await see(entries.map(nameOf), listing.isFiltered === true, signal);
         isEmpty = entries.length === 0;
       }
       return { index, value: { ...read(entries), doubt } };

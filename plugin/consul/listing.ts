@@ -6,12 +6,15 @@ export interface Listing<E = unknown> extends Trust {
 }
 
 /** See `Answer`. */
-export type Trust = Pick<Answer, 'index' | 'knownLeader' | 'lastContactMs' | 'isStreamed' | 'isFiltered'>;
+export type Trust = Pick<Answer, 'index' | 'knownLeader' | 'lastContactMs'> & {
+  readonly isStreamed?: true;
+  readonly isFiltered?: true;
+};
 
 export const trustOf = ({ index, knownLeader, lastContactMs, isStreamed, isFiltered }: Answer): Trust => ({
   index,
   knownLeader,
   lastContactMs,
-  isStreamed,
-  isFiltered,
+  ...(isStreamed ? { isStreamed } : {}),
+  ...(isFiltered ? { isFiltered } : {}),
 });

@@ -228,6 +228,8 @@ test(
     const started = performance.now();
     await clientOf(fake.address).put('a', 'b');
     assert.ok(performance.now() - started >= 990, 'not before');
+    await using silent = await startFakeConsul(({ send }, count) => send(count === 1 ? 429 : 200, 'true'));
+    await clientOf(silent.address).put('a', 'b');
     await using busy = await startFakeConsul(({ send }) => send(503, 'busy', { 'retry-after': '60' }));
     assert.match((await failureOf(clientOf(busy.address, 2_000).put('a', 'b'))).details, /503, "busy"/);
     assert.equal(busy.exchanges.length, 1);

@@ -77,7 +77,7 @@ function watch(client: ConsulClient, options: SnapshotOptions, signal: AbortSign
     if (listing.entries.length === 0 && !listing.knownLeader)
       throw unavailable('has no cluster leader, so an empty list is not believed');
     const names = listing.entries.map(({ key }) => key);
-    if (listing.index !== undefined) await see(names, listing.isFiltered, signal);
+    if (listing.index !== undefined) await see(names, listing.isFiltered === true, signal);
     return listing;
   };
 
