@@ -3,7 +3,11 @@ import { instancesOf } from '../plugin/consul/catalog-mode/catalog-mode.js';
 import type { ConsulClient } from '../plugin/consul/client.js';
 import { connectConsul } from '../plugin/consul/connection.js';
 import { consul } from '../plugin/consul/consul.js';
+import { checkPrefix, folderOf } from '../plugin/consul/entry.js';
 import { type Told, toldOf } from '../plugin/consul/found.js';
+import { permissionToList } from '../plugin/consul/health.js';
+import { hiddenFrom, mayRead } from '../plugin/consul/hidden.js';
+import { kvOf } from '../plugin/consul/kv.js';
 import { RpcError } from '../rpc/error.js';
 import { stderrLogger } from '../rpc/log.js';
 import { checkServiceName } from '../rpc/name.js';
@@ -48,6 +52,7 @@ export async function listNodes(service: string, options: NodesOptions): Promise
         print({ kind: rows.length > 0 ? 'ready' : 'empty' }, rows);
         if (follow) continue;
         if (rows.length > 0) return;
+        await refuseHidden(client, service, options);
         process.exitCode = NOBODY;
         console.error(`lictor: ${await nobody(client, service, options)}`);
         return;
@@ -120,6 +125,19 @@ async function* rowsOf(
     yield event.kind === 'nodes'
       ? { kind: 'nodes', nodes: event.nodes.map(({ node, health }) => ({ ...node, health })) }
       : event;
+}
+
+/** @throws RpcError PERMISSION_DENIED when nobody is listed because the token may not read who is there */
+async function refuseHidden(client: ConsulClient, service: string, { mode, prefix }: NodesOptions) {
+  if (mode === 'kv') {
+    const folder = folderOf(checkPrefix(prefix ?? ''), service);
+    const kv = kvOf(client);
+    if (!(await kv.mayRead(folder))) throw kv.denied(folder);
+    return;
+  }
+  if (await mayRead(client, [{ resource: 'service', name: service }])) return;
+  const what = `list the instances of ${JSON.stringify(service)}`;
+  throw hiddenFrom(client, what, permissionToList(service));
 }
 
 /** Why there may be nobody. */

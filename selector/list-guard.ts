@@ -25,7 +25,8 @@ const WINDOW_MS = 10_000;
 
 /**
  * Stands between a registry's lists and the nodes that are used. New nodes count at once, and so does the loss of a
- * few, and of nodes of weight 0, which were drained before; the others that leave in a mass loss stay as suspects.
+ * few, of nodes of weight 0, which were drained before, and of nodes that the registry says are not to be called; the
+ * others that leave in a mass loss stay as suspects.
  */
 export class ListGuard {
   readonly #options: ListGuardOptions;
@@ -53,18 +54,22 @@ export class ListGuard {
     return Math.min(...[...this.#suspects.values()].map(({ until }) => until));
   }
 
-  /** @param nodes the complete new list; of two with one address the first counts */
-  take(nodes: readonly Node[], now: number): void {
+  /**
+   * @param nodes the complete new list; of two with one address the first counts
+   * @param drained addresses that the registry knows, and says are not to be called
+   */
+  take(nodes: readonly Node[], now: number, drained: readonly string[] = []): void {
     const before = this.#listed;
     this.#listed = new Map();
     for (const node of nodes) if (!this.#listed.has(node.address)) this.#listed.set(node.address, node);
     for (const [address, at] of this.#left) if (now - at > WINDOW_MS) this.#left.delete(address);
-    for (const address of this.#listed.keys()) {
+    for (const address of [...this.#listed.keys(), ...drained]) {
       this.#left.delete(address);
       this.#suspects.delete(address);
     }
+    const said = new Set(drained);
     const lost = [...before.values()].filter(
-      ({ address, weight }) => weight > 0 && !this.#listed.has(address),
+      ({ address, weight }) => weight > 0 && !this.#listed.has(address) && !said.has(address),
     );
     for (const { address } of lost) this.#left.set(address, now);
     if (this.#left.size <= this.#listed.size) return;

@@ -4,7 +4,16 @@ import type { Node } from './node.js';
 /** What a resolver knows of a service at one moment. */
 export type Resolution =
   /** The complete set, not a difference; it may be empty. */
-  | { readonly kind: 'nodes'; readonly nodes: readonly Node[] }
+  | {
+      readonly kind: 'nodes';
+      readonly nodes: readonly Node[];
+      /**
+       * Addresses that are not among them because the registry says that they must not be called, as servers that fail
+       * their checks. Such a node is drained at once; one that is in neither list may be lost by the registry.
+       * @default none
+       */
+      readonly drained?: readonly string[];
+    }
   /** The registry could not be asked; the set before is stale but still usable. */
   | { readonly kind: 'failure'; readonly error: RpcError };
 

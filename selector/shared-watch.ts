@@ -112,7 +112,7 @@ export class SharedWatch {
       try {
         for await (const resolution of this.#resolver.watch(this.service, signal)) {
           if (signal.aborted) return;
-          if (resolution.kind === 'nodes') this.#listed(resolution.nodes);
+          if (resolution.kind === 'nodes') this.#listed(resolution.nodes, resolution.drained);
           else this.#failed(resolution.error);
         }
         if (signal.aborted) return;
@@ -126,11 +126,11 @@ export class SharedWatch {
     }
   }
 
-  #listed(nodes: readonly Node[]): void {
+  #listed(nodes: readonly Node[], drained: readonly string[] | undefined): void {
     if (this.#state.kind === 'stale' || this.#state.kind === 'failed')
       this.#logger.warn('the registry answers again', { service: this.service });
     this.#state = nodes.length > 0 ? { kind: 'ready' } : { kind: 'empty' };
-    this.#guard.take(nodes, performance.now());
+    this.#guard.take(nodes, performance.now(), drained);
     this.#publish();
     this.#settle();
   }

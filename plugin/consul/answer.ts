@@ -9,10 +9,18 @@ export interface Answer {
   readonly index: bigint | undefined;
   /** The like of an index, for the queries of an agent about itself. */
   readonly hash: string | undefined;
-  /** False while the cluster has no leader, so that a stale answer may be far behind. */
+  /** False while the cluster has no leader, so that a stale answer may be far behind. True where it is not known. */
   readonly knownLeader: boolean;
-  /** How long ago the server that answered had heard from its leader. */
+  /** How long ago the server that answered had heard from its leader; 0 where it is not known. */
   readonly lastContactMs: number;
+  /**
+   * Whether it is what the agent has gathered from a stream of events, as Consul does from 1.10 on for queries of
+   * `/health/service` with an index. Such an answer says nothing of the leader, nor of what is hidden from the token,
+   * and an agent that cannot reach its servers may show an empty list.
+   */
+  readonly isStreamed: boolean;
+  /** Whether the servers say that they left out what the token may not read, as they do from Consul 1.11 on. */
+  readonly isFiltered: boolean;
   readonly text: string;
   /** @throws BadAnswer for what is not JSON */
   json(): unknown;
@@ -25,12 +33,16 @@ const MAX_INDEX = 2n ** 64n - 1n;
 /** @param response one with status 200 or 404 */
 export function answerOf(response: Response): Answer {
   const { statusCode = 0, headers, body } = response;
+  const isStreamed = headers['x-consul-query-backend'] === 'streaming';
   return {
     status: statusCode,
     index: parseIndex(headers['x-consul-index']),
     hash: textOf(headers['x-consul-contenthash']),
-    knownLeader: headers['x-consul-knownleader'] !== 'false',
-    lastContactMs: Number(textOf(headers['x-consul-lastcontact']) ?? 0) || 0,
+    // A streamed answer says `false` whatever the leader (hashicorp/consul#9776).
+    knownLeader: isStreamed || headers['x-consul-knownleader'] !== 'false',
+    lastContactMs: isStreamed ? 0 : Number(textOf(headers['x-consul-lastcontact']) ?? 0) || 0,
+    isStreamed,
+    isFiltered: headers['x-consul-results-filtered-by-acls'] === 'true',
     get text() {
       return body?.toString('utf8') ?? '';
     },

@@ -1,5 +1,6 @@
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
+import { createBackoff, kindOf } from './backoff.js';
 
 /** What a query found, and the index from which to wait for the next change. */
 export interface Answer<T> {
@@ -40,14 +41,6 @@ const INDEX_TRUST_MS = 1_000;
 /** A wait that held for longer before it failed begins another outage. */
 const OUTAGE_APART_MS = 5_000;
 
-type Backoff = { readonly baseMs: number; readonly maxMs: number };
-/** A read is cheap, and an agent that is back is to be noticed within a second. */
-const BACKOFF: Backoff = { baseMs: 100, maxMs: 1_000 };
-/** A permission comes back only when a person gives it. */
-const DENIED_BACKOFF: Backoff = { baseMs: 5_000, maxMs: 60_000 };
-/** A source whose index cannot be used would be asked in a loop. */
-const NO_INDEX_BACKOFF: Backoff = { baseMs: 2_000, maxMs: 10_000 };
-
 /**
  * Turns a blocking query into a stream of changes. Ends, without an error, when the signal aborts; failures are
  * yielded, and it goes on by itself. The reader's pace is the query's pace: a slow reader skips states.
@@ -61,7 +54,7 @@ export async function* changes<T>(
 ): AsyncGenerator<ChangeEvent<T>, void, undefined> {
   let since: bigint | undefined;
   let last: { readonly value: T } | undefined;
-  let failures = 0;
+  const backoff = createBackoff(random);
   let reported: Status | undefined;
   let answered = 0;
 
@@ -71,11 +64,11 @@ export async function* changes<T>(
     const waiting = since !== undefined;
     let index: bigint | undefined;
     let value: T;
-    let backoff = BACKOFF;
+    let hasNoIndex = false;
     try {
       ({ index, value } = await query(since, signal));
       if (index === undefined) {
-        backoff = NO_INDEX_BACKOFF;
+        hasNoIndex = true;
         throw new RpcError(Status.UNAVAILABLE, 'the registry answered without an index that can be used', {
           maybeExecuted: false,
         });
@@ -87,10 +80,10 @@ export async function* changes<T>(
       // The answer was held for too long, or a silent cut lost it; whether the source is gone the next read will show.
       if (waiting && error.code === Status.DEADLINE_EXCEEDED) continue;
       if (waiting && clock.now() - started > OUTAGE_APART_MS) {
-        failures = 0; // It had been well for a while: this is another outage.
+        backoff.reset(); // It had been well for a while: this is another outage.
         reported = undefined;
       }
-      const due = clock.now() + pauseMs(error.code === Status.PERMISSION_DENIED ? DENIED_BACKOFF : backoff);
+      const due = clock.now() + backoff.pauseMs(hasNoIndex ? 'index' : kindOf(error), error);
       if (error.code !== reported) {
         reported = error.code;
         yield { kind: 'failure', error };
@@ -102,7 +95,7 @@ export async function* changes<T>(
     answered = clock.now();
     since = since !== undefined && index < since ? undefined : index;
     // A first read that succeeds between failing waits proves little: the agent may be refusing connections.
-    if (waiting) failures = 0;
+    if (waiting) backoff.reset();
     // After a failure the value is told again even if it is the same: the reader must know that it is not stale now.
     const changed = reported !== undefined || last === undefined || !same(last.value, value);
     if (changed) {
@@ -114,10 +107,6 @@ export async function* changes<T>(
       started + (changed ? CHANGED_INTERVAL_MS : UNCHANGED_INTERVAL_MS) - clock.now(),
       signal,
     );
-  }
-
-  function pauseMs({ baseMs, maxMs }: Backoff): number {
-    return Math.min(baseMs * 2 ** failures++, maxMs) * (0.5 + random() / 2);
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import type { AgentAddress } from './agent-address.js';
@@ -6,12 +7,13 @@ import { type Doing, failureOf } from './failure.js';
 import { NotKept, wasLostBeforeSeen, wasNeverSent } from './guard.js';
 import type { Lane } from './lane.js';
 import { cancelledBy, createNpmConsul } from './npm-consul.js';
+import { waitAfter } from './retry-after.js';
 import type { ConsulTls } from './tls.js';
 import type { TokenSource } from './token.js';
 
 /** One request to Consul, and how its answer is read. */
 export type ConsulRequest<T> = {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** Below `/v1`, with the places of `params`, which are encoded: `/kv/{key}`. */
   readonly path: string;
   readonly params?: Readonly<Record<string, string>>;
@@ -65,6 +67,9 @@ export type ClientOptions = {
 };
 
 export const WAIT_MS = 55_000;
+
+/** How long to wait after a refusal for the load that does not say it. */
+const LIMITED_MS = 500;
 
 /** All else the agent itself knows. */
 const OF_THE_LEADER = /^\/(kv|catalog|health)\//;
@@ -149,7 +154,26 @@ export function createConsulClient(options: ClientOptions): ConsulClient {
     }
   }
 
+  /** A request that was refused for the load was not done: it is sent again when its time allows. */
   async function send<T>(request: ConsulRequest<T>): Promise<T> {
+    const deadline = performance.now() + (request.timeoutMs ?? timeoutMs);
+    for (let tried = 1; ; tried++) {
+      try {
+        return await sendToAny(request);
+      } catch (error) {
+        const wanted = waitAfter(error);
+        const waitMs = wanted || LIMITED_MS;
+        // A watch keeps its own time; and where no time is named, one more try has to do.
+        const isOver = performance.now() + waitMs >= deadline || (!wanted && tried > 1);
+        if ('since' in request || wanted === undefined || isOver) throw error;
+        await sleep(waitMs, undefined, { signal: request.signal }).catch(() =>
+          request.signal?.throwIfAborted(),
+        );
+      }
+    }
+  }
+
+  async function sendToAny<T>(request: ConsulRequest<T>): Promise<T> {
     for (let tried = 1; ; tried++) {
       const at = current;
       try {

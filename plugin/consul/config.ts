@@ -112,7 +112,9 @@ export class ConsulConfig implements AsyncDisposable {
     this.#checkOpen();
     const scope = checkScope(path);
     const reading = readingOf(options);
-    const { entries } = await this.#kv.list(`${this.#prefix}${scope}`, { signal: options.signal });
+    const prefix = `${this.#prefix}${scope}`;
+    const { entries, isFiltered } = await this.#kv.list(prefix, { signal: options.signal });
+    if (isFiltered && entries.length === 0) throw this.#kv.denied(prefix);
     const found: ConfigEntry<T>[] = [];
     for (const { key, value: bytes, modifyIndex: version } of entries) {
       const path = key.slice(this.#prefix.length);

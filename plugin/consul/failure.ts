@@ -1,6 +1,7 @@
 import { RpcError, textOf } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 import { BadAnswer } from './guard.js';
+import { limited } from './retry-after.js';
 
 /** One request, as error messages tell of it. */
 export interface Doing {
@@ -86,13 +87,19 @@ function statusFailure(answer: Answer, doing: Doing, fail: Fail): RpcError {
     case 413:
       return fail(Status.RESOURCE_EXHAUSTED, `refused to ${doing.what}, too large: ${said}`);
     case 429:
-      return fail(
-        Status.UNAVAILABLE,
-        `too many requests or connections from this host (to ${doing.what}): ${said}; see limits.http_max_conns_per_client`,
+      return limited(
+        fail(
+          Status.UNAVAILABLE,
+          `too many requests or connections from this host (to ${doing.what}): ${said}; see limits.http_max_conns_per_client`,
+        ),
+        answer.headers?.['retry-after'],
       );
     default:
       break;
   }
+  // Consul 1.21.5 refuses keys with such a status, and will not take them when it is asked again.
+  if (status === 500 && /invalid key name/i.test(said))
+    return fail(Status.INVALID_ARGUMENT, `refused to ${doing.what}: ${said}`);
   if (status >= 300 && status < 400) {
     return fail(
       Status.UNAVAILABLE,
@@ -101,7 +108,9 @@ function statusFailure(answer: Answer, doing: Doing, fail: Fail): RpcError {
   }
   if (/no cluster leader/i.test(said))
     return fail(Status.UNAVAILABLE, `has no cluster leader at the moment (to ${doing.what})`);
-  return fail(Status.UNAVAILABLE, `could not ${doing.what}: status ${status}, ${said}`);
+  const failure = fail(Status.UNAVAILABLE, `could not ${doing.what}: status ${status}, ${said}`);
+  const retryAfter = answer.headers?.['retry-after'];
+  return status === 503 && retryAfter !== undefined ? limited(failure, retryAfter) : failure;
 }
 
 /** A copy with nothing but the text and the stack. */

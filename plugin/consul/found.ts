@@ -5,17 +5,21 @@ import type { Node } from '../../selector/node.js';
 import type { Resolution } from '../../selector/resolver.js';
 import { type ChangeEvent, changes } from './changes.js';
 import { doubtOf } from './doubt.js';
+import { createSight, type HiddenCheck } from './hidden.js';
+import type { Listing } from './listing.js';
 import type { Snapshot } from './snapshot.js';
 
 /** What a watch has found, and why it may be old. */
-export type Found<T = Node> = { readonly nodes: readonly T[]; readonly doubt: RpcError | undefined };
+export type Found<T = Node> = Read<T> & { readonly doubt: RpcError | undefined };
 
-/** What Consul lists at one moment, as it came. */
-export type Listing<E> = {
-  readonly entries: readonly E[];
-  readonly index: bigint | undefined;
-  readonly knownLeader: boolean;
-  readonly lastContactMs: number;
+/** What the entries of a listing say. */
+export type Read<T> = {
+  readonly nodes: readonly T[];
+  /**
+   * Addresses that are listed, but must not be called: Consul says that they are critical, or in maintenance.
+   * @default none
+   */
+  readonly drained?: readonly string[];
 };
 
 /** How one listing is asked for. */
@@ -29,27 +33,52 @@ export type Ask = {
 /** How long to wait for the next answer while the last one was in doubt. */
 const DOUBTFUL_WAIT_MS = 1_000;
 
-/** Follows a listing. `read` makes nodes of its entries, in an order that is the same for the same set. */
+export type ListingToFollow<E, T> = {
+  readonly ask: (how: Ask) => Promise<Listing<E>>;
+  /** Tells entries apart, for `hidden`. */
+  readonly nameOf: (entry: E) => string;
+  readonly hidden: HiddenCheck;
+  /** Makes nodes of the entries, in an order that is the same for the same set. */
+  readonly read: (entries: readonly E[]) => Read<T>;
+  /** For messages. */
+  readonly agent: string;
+};
+
+/** Follows a listing until the signal aborts. */
 export function followListing<E, T>(
-  ask: (how: Ask) => Promise<Listing<E>>,
-  read: (entries: readonly E[]) => readonly T[],
-  agent: string,
+  { ask, nameOf, hidden, read, agent }: ListingToFollow<E, T>,
   signal: AbortSignal,
 ): AsyncIterable<ChangeEvent<Found<T>>> {
+  const see = createSight(hidden);
   let doubt: RpcError | undefined;
+  let isEmpty = true;
   return changes<Found<T>>(
     async (since, signal) => {
-      const listing = await ask({ since, signal, waitMs: doubt && DOUBTFUL_WAIT_MS });
+      let listing = await ask({ since, signal, waitMs: doubt && DOUBTFUL_WAIT_MS });
+      // Only the servers can say that all are gone. Without an index they are asked.
+      if (listing.isStreamed && listing.entries.length === 0 && !isEmpty)
+        listing = await ask({ since: undefined, signal, waitMs: undefined });
       doubt = doubtOf(listing, agent);
-      return { index: listing.index, value: { nodes: read(listing.entries), doubt } };
+      const { entries, index } = listing;
+      if (index !== undefined) {
+        await see(entries.map(nameOf), listing.isFiltered === true, signal);
+        isEmpty = entries.length === 0;
+      }
+      return { index, value: { ...read(entries), doubt } };
     },
-    { signal, same: (a, b) => !a.doubt === !b.doubt && isDeepStrictEqual(a.nodes, b.nodes) },
+    {
+      signal,
+      same: (a, b) =>
+        !a.doubt === !b.doubt &&
+        isDeepStrictEqual(a.nodes, b.nodes) &&
+        isDeepStrictEqual(a.drained ?? [], b.drained ?? []),
+    },
   );
 }
 
 /** What a reader is told: the nodes, or why they are not known to be right any more. */
 export type Told<T> =
-  | { readonly kind: 'nodes'; readonly nodes: readonly T[] }
+  | { readonly kind: 'nodes'; readonly nodes: readonly T[]; readonly drained?: readonly string[] }
   | Extract<Resolution, { kind: 'failure' }>;
 
 /** The events as a client reads them: a list in doubt is used, and told to be stale. */
@@ -62,8 +91,8 @@ export async function* toldOf<T>(
       yield event;
       continue;
     }
-    const { nodes, doubt } = event.value;
-    yield { kind: 'nodes', nodes };
+    const { nodes, drained = [], doubt } = event.value;
+    yield { kind: 'nodes', nodes, ...(drained.length === 0 ? {} : { drained }) };
     if (doubt && !signal.aborted) yield { kind: 'failure', error: doubt };
   }
 }

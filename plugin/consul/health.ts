@@ -1,6 +1,7 @@
 import type { Answer } from './answer.js';
 import type { ConsulClient } from './client.js';
 import { BadAnswer } from './guard.js';
+import { type Listing, trustOf } from './listing.js';
 
 export type HealthQuery = {
   /** Only those whose checks all pass. @default false */
@@ -19,19 +20,14 @@ export type HealthQuery = {
   signal?: AbortSignal | undefined;
 };
 
-/** Instances with their checks at one moment, each as Consul writes it: `{ Node, Service, Checks }`. */
-export interface ServiceListing {
-  readonly entries: readonly unknown[];
-  readonly index: bigint | undefined;
-  readonly knownLeader: boolean;
-  readonly lastContactMs: number;
-}
-
 /** What the checks of a catalog say. */
 export function healthOf(client: ConsulClient) {
   return {
-    /** A service that is not known is an empty listing, and so is one that the token may not read. */
-    service(name: string, query: HealthQuery = {}): Promise<ServiceListing> {
+    /**
+     * Instances with their checks at one moment, each as Consul writes it: `{ Node, Service, Checks }`. A service that is
+     * not known is an empty listing, and so is one that the token may not read.
+     */
+    service(name: string, query: HealthQuery = {}): Promise<Listing> {
       const { passing = false, tags = [], filter, near, datacenter, ...options } = query;
       return client.send({
         method: 'GET',
@@ -45,7 +41,7 @@ export function healthOf(client: ConsulClient) {
           ...(datacenter === undefined ? {} : { dc: datacenter }),
         },
         what: `list the instances of ${JSON.stringify(name)}`,
-        permission: `service ${JSON.stringify(name)} { policy = "read" } and node_prefix "" { policy = "read" }`,
+        permission: permissionToList(name),
         ...options,
         read: listingOf,
       });
@@ -53,11 +49,13 @@ export function healthOf(client: ConsulClient) {
   };
 }
 
+export const permissionToList = (service: string) =>
+  `service ${JSON.stringify(service)} { policy = "read" } and node_prefix "" { policy = "read" }`;
+
 export type HealthApi = ReturnType<typeof healthOf>;
 
-function listingOf(answer: Answer): ServiceListing {
-  const { index, knownLeader, lastContactMs } = answer;
+function listingOf(answer: Answer): Listing {
   const entries = answer.json();
   if (!Array.isArray(entries)) throw new BadAnswer('not a list of instances');
-  return { entries, index, knownLeader, lastContactMs };
+  return { entries, ...trustOf(answer) };
 }

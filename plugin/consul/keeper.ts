@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RpcError } from '../../rpc/error.js';
 import type { Logger } from '../../rpc/log.js';
 import { Status } from '../../rpc/status.js';
+import { createBackoff, kindOf } from './backoff.js';
 import { type Clock, systemClock } from './changes.js';
 import { type HeldKeys, sessionNameOf } from './held-keys.js';
 import type { SendingOptions } from './kv.js';
@@ -32,11 +33,6 @@ export interface Keeper {
   /** The session, if there is one. */
   session(): string | undefined;
 }
-
-const RETRY_BASE_MS = 100;
-const RETRY_MAX_MS = 1_000;
-/** For what only a person can change. */
-const DENIED_RETRY_MAX_MS = 5_000;
 
 /** No I/O before the first `keep`. */
 export function createKeeper(options: KeeperOptions): Keeper {
@@ -75,18 +71,19 @@ export function createKeeper(options: KeeperOptions): Keeper {
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    let failures = 0;
+    const backoff = createBackoff(random);
     let reported: Status | undefined;
     for (;;) {
       await clock.sleep(dueAt - clock.now(), signal);
       if (signal.aborted) return;
       try {
         await keep({ signal, timeoutMs: Math.min(timeoutMs, Math.max(intervalMs, 1_000)) });
-        failures = 0;
+        backoff.reset();
         reported = undefined;
       } catch (reason) {
         if (signal.aborted) return;
-        const { code, details } = RpcError.from(reason, Status.UNAVAILABLE);
+        const error = RpcError.from(reason, Status.UNAVAILABLE);
+        const { code, details } = error;
         const isOutage = code === Status.UNAVAILABLE || code === Status.DEADLINE_EXCEEDED;
         const kind = isOutage ? Status.UNAVAILABLE : code;
         if (kind !== reported) {
@@ -96,11 +93,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
             reason: details,
           });
         }
-        const maxMs = isOutage
-          ? RETRY_MAX_MS
-          : Math.max(RETRY_MAX_MS, Math.min(intervalMs, DENIED_RETRY_MAX_MS));
-        const pauseMs = Math.min(RETRY_BASE_MS * 2 ** failures++, maxMs);
-        dueAt = clock.now() + pauseMs * (0.5 + random() / 2);
+        dueAt = clock.now() + backoff.pauseMs(kindOf(error), error, Math.max(1_000, intervalMs));
       }
     }
   }

@@ -1,4 +1,5 @@
 import { stderrLogger } from '../../rpc/log.js';
+import type { Node } from '../../selector/node.js';
 import type { Resolution } from '../../selector/resolver.js';
 import type { ResolverPlugin } from '../plugin.js';
 import { addressPolicy } from './address-policy.js';
@@ -6,7 +7,8 @@ import type { ConsulClient } from './client.js';
 import type { CommonOptions } from './common-options.js';
 import { checkPrefix, entryReader, folderOf, formatEntry } from './entry.js';
 import { followListing, toldOf, withSnapshot } from './found.js';
-import { kvOf } from './kv.js';
+import { hiddenFolder } from './hidden-keys.js';
+import { type KeyValue, kvOf } from './kv.js';
 import { registerPlain } from './plain-registration.js';
 import { register } from './registration.js';
 import { sharedChanges } from './shared-changes.js';
@@ -55,7 +57,16 @@ export function kvMode(client: ConsulClient, options: CommonOptions & KvOnly): R
     const key = JSON.stringify([client.identity, 'kv', folder, stale, options.addressPolicy, snapshot]);
     const make = (stop: AbortSignal) => {
       const read = entryReader(folder, logger, policy);
-      const found = followListing((how) => kv.list(folder, { ...how, stale }), read, client.agent, stop);
+      const found = followListing<KeyValue, Node>(
+        {
+          ask: (how) => kv.list(folder, { ...how, stale }),
+          nameOf: ({ key }) => key,
+          hidden: hiddenFolder(kv, folder, stale),
+          read: (entries) => ({ nodes: read(entries) }),
+          agent: client.agent,
+        },
+        stop,
+      );
       if (snapshot === undefined) return found;
       const place = JSON.stringify([client.agent, options.datacenter ?? '', folder]);
       return withSnapshot(found, snapshotIn(snapshot, place, policy, logger), client.agent);

@@ -1,7 +1,11 @@
+import { RpcError } from '../../rpc/error.js';
+import { Status } from '../../rpc/status.js';
 import type { Answer } from './answer.js';
 import type { ConsulClient } from './client.js';
 import { BadAnswer } from './guard.js';
+import { hiddenFrom } from './hidden.js';
 import type { Lane } from './lane.js';
+import { type Listing, trustOf } from './listing.js';
 
 export interface KeyValue {
   readonly key: string;
@@ -15,12 +19,7 @@ export interface KeyValue {
 }
 
 /** The keys under a prefix at one moment. A prefix without keys is an empty listing, not an error. */
-export interface Listing {
-  readonly entries: readonly KeyValue[];
-  readonly index: bigint | undefined;
-  readonly knownLeader: boolean;
-  readonly lastContactMs: number;
-}
+export type KeyListing = Listing<KeyValue>;
 
 /** How a request goes out. */
 export type SendingOptions = {
@@ -78,12 +77,32 @@ export function kvOf(client: ConsulClient) {
     });
   };
   return {
-    list: (prefix: string, options: ReadOptions = {}): Promise<Listing> =>
+    list: (prefix: string, options: ReadOptions = {}): Promise<KeyListing> =>
       read(prefix, true, `list the keys under ${JSON.stringify(prefix)}`, options),
 
     /** A listing of this one key, or of none. */
-    get: (key: string, options: ReadOptions = {}): Promise<Listing> =>
+    get: (key: string, options: ReadOptions = {}): Promise<KeyListing> =>
       read(key, false, `read ${JSON.stringify(key)}`, options),
+
+    /** Whether a read of this key is allowed, which a listing does not say. True for '', which is no key. */
+    async mayRead(key: string, options: SendingOptions & { stale?: boolean } = {}): Promise<boolean> {
+      if (key === '') return true;
+      try {
+        await read(key, false, `read ${JSON.stringify(key)}`, options);
+        return true;
+      } catch (error) {
+        if (error instanceof RpcError && error.code === Status.PERMISSION_DENIED) return false;
+        throw error;
+      }
+    },
+
+    /** The error for a listing that leaves out what the token may not read. */
+    denied: (prefix: string): RpcError =>
+      hiddenFrom(
+        client,
+        `list the keys under ${JSON.stringify(prefix)}`,
+        `key_prefix ${JSON.stringify(prefix)} { policy = "read" }`,
+      ),
 
     async put(key: string, value: string | Uint8Array, options: Omit<WriteOptions, 'cas' | 'acquire'> = {}) {
       await write(key, value, options);
@@ -119,12 +138,12 @@ function yesOrNo(answer: Answer, done: string, conditional: boolean): boolean {
   throw new BadAnswer(`the agent did not confirm that it has ${done}`);
 }
 
-function listingOf(answer: Answer): Listing {
-  const { status, index, knownLeader, lastContactMs } = answer;
+function listingOf(answer: Answer): KeyListing {
+  const { status, index } = answer;
   // A proxy says 404 too, but it does not send an index.
   if (status === 404 && index === undefined)
     throw new BadAnswer('a 404 without X-Consul-Index; is this a Consul agent?');
-  return { entries: status === 404 ? [] : entriesOf(answer), index, knownLeader, lastContactMs };
+  return { entries: status === 404 ? [] : entriesOf(answer), ...trustOf(answer) };
 }
 
 function entriesOf(answer: Answer): KeyValue[] {

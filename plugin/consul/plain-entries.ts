@@ -27,12 +27,16 @@ const CONNECTIONS = 16;
 /**
  * Finds the entries without a session, and tries whether a server listens. Only what is certainly an entry is looked
  * at: with the flags of one, under a service's name and its own address.
+ * @throws RpcError PERMISSION_DENIED when the token may not read what is there
  */
 export async function plainEntries(
   kv: Kv,
   { prefix, service, timeoutMs, isLocal }: PlainEntriesOptions,
 ): Promise<readonly PlainEntry[]> {
-  const { entries } = await kv.list(service === undefined ? prefix : folderOf(prefix, service));
+  const folder = service === undefined ? prefix : folderOf(prefix, service);
+  const { entries, isFiltered } = await kv.list(folder);
+  // A listing leaves out what the token may not read, a read of a key is refused.
+  if (entries.length === 0 && (isFiltered || !(await kv.mayRead(folder)))) throw kv.denied(folder);
   const found = entries.flatMap((entry) => {
     const address = plainAddress(entry, prefix);
     return address === undefined ? [] : [{ key: entry.key, modifyIndex: entry.modifyIndex, address }];

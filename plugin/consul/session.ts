@@ -82,12 +82,22 @@ export function sessionsOf(client: ConsulClient) {
       ask('GET', 'info', id, sending, (answer) => {
         const list = answer.json() ?? [];
         if (!Array.isArray(list)) throw new BadAnswer('not a list of sessions');
-        return list.map(sessionIn).find((session) => session.id === id);
+        const found = list.map(sessionIn).find((session) => session.id === id);
+        if (!found && answer.isFiltered) throw sessionIsHidden(client.agent);
+        return found;
       }),
   };
 }
 
 export type Sessions = ReturnType<typeof sessionsOf>;
+
+/** What the token may not read is not gone. */
+const sessionIsHidden = (agent: string) =>
+  new RpcError(
+    Status.PERMISSION_DENIED,
+    `consul at ${agent}: may not read a session: the answer hides it from the token given; it needs session_prefix "" { policy = "read" }`,
+    { maybeExecuted: false },
+  );
 
 const idOf = (answer: unknown): string => {
   const { ID: id } = (answer ?? {}) as Record<string, unknown>;

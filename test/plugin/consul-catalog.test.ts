@@ -8,6 +8,7 @@ import { roundRobin } from '../../selector/balancer/round-robin.js';
 import { balancerAlone } from '../../selector/pick-rules.js';
 import { Selector } from '../../selector/selector.js';
 import { type FakeExchange, startFakeConsul } from '../consul/fake.js';
+import { streamed } from '../consul/versions.js';
 import { read } from '../contract/reader.js';
 import { deferred } from '../deferred.js';
 import { recordingLogger } from './log.js';
@@ -152,6 +153,38 @@ test('weights of any kind break no balancer', TIME_LIMIT, async () => {
   );
 });
 
+test(
+  'what Consul says is not to be called is told from what is gone, and from what it has yet to check',
+  TIME_LIMIT,
+  async () => {
+    const at = (Port: number, ...Checks: Raw[]) => entry(`${Port}`, { Port }, { Checks });
+    const critical = { Status: 'critical', Output: 'refused', Type: 'tcp' };
+    await using fake = await startFakeConsul(
+      once([
+        at(1, { Status: 'passing' }),
+        at(2, { Status: 'passing' }, critical),
+        at(3, { Status: 'warning', Output: '' }),
+        at(4, { CheckID: '_service_maintenance:4', Status: 'critical', Output: '', Type: 'maintenance' }),
+        at(5, { CheckID: '_node_maintenance', Status: 'critical', Output: '' }),
+        at(6, { CheckID: 'service:6', Status: 'critical', Output: '', Type: 'tcp' }),
+        at(7, { CheckID: 'service:7', Status: 'critical', Output: '', Type: 'ttl' }),
+        at(8, { CheckID: 'service:8', Status: 'critical' }),
+      ]),
+    );
+    await using reader = read(catalog(fake), 'Greeter');
+    const next = await reader.next();
+    assert.ok(next.kind === 'nodes');
+    assert.deepEqual(
+      next.nodes.map(({ address }) => address),
+      ['127.0.0.1:1'],
+    );
+    assert.deepEqual(
+      next.drained,
+      [2, 3, 4, 5, 7, 8].map((port) => `127.0.0.1:${port}`),
+    );
+  },
+);
+
 test('of two agents that list one server, the one that finds it well counts', TIME_LIMIT, async () => {
   const failing = { Checks: [{ Status: 'passing' }, { Status: 'critical' }] };
   await using fake = await startFakeConsul(
@@ -187,7 +220,10 @@ test(
   },
 );
 
-test('F6: an empty list of a server without a leader is not believed', TIME_LIMIT, async () => {
+test('F6: an empty list of a server without a leader is not believed', {
+  ...TIME_LIMIT,
+  skip: streamed,
+}, async () => {
   await using fake = await startFakeConsul((exchange, count) => {
     if (count === 1) listing(exchange, [entry('a')], '5');
     else if (count === 2) listing(exchange, [], '6', { 'x-consul-knownleader': 'false' });
@@ -199,26 +235,25 @@ test('F6: an empty list of a server without a leader is not believed', TIME_LIMI
   await reader.untilAddresses('127.0.0.1:9');
 });
 
-test(
-  'W13, F6: an answer of a server that is cut off from its leader is used, told to be stale, and soon asked again',
-  TIME_LIMIT,
-  async () => {
-    const leaderless = { 'x-consul-knownleader': 'false', 'x-consul-lastcontact': '20461' };
-    await using fake = await startFakeConsul((exchange, count) => {
-      if (count === 1) listing(exchange, [entry('a')], '5');
-      else if (count === 2) listing(exchange, [entry('b', { Port: 9 })], '6', leaderless);
-      else if (count === 3) listing(exchange, [entry('b', { Port: 9 })], '6');
-    });
-    await using reader = read(catalog(fake), 'Greeter');
-    await reader.untilAddresses('127.0.0.1:8000');
-    await reader.untilAddresses('127.0.0.1:9');
-    const told = await reader.next();
-    assert.ok(told.kind === 'failure' && /no cluster leader.*may be old/.test(told.error.message));
-    const next = await reader.next();
-    assert.ok(next.kind === 'nodes' && next.nodes[0]!.address === '127.0.0.1:9', 'it is not stale any more');
-    assert.equal(fake.exchanges[2]!.query.get('wait'), '1000ms');
-  },
-);
+test('W13, F6: an answer of a server that is cut off from its leader is used, told to be stale, and soon asked again', {
+  ...TIME_LIMIT,
+  skip: streamed,
+}, async () => {
+  const leaderless = { 'x-consul-knownleader': 'false', 'x-consul-lastcontact': '20461' };
+  await using fake = await startFakeConsul((exchange, count) => {
+    if (count === 1) listing(exchange, [entry('a')], '5');
+    else if (count === 2) listing(exchange, [entry('b', { Port: 9 })], '6', leaderless);
+    else if (count === 3) listing(exchange, [entry('b', { Port: 9 })], '6');
+  });
+  await using reader = read(catalog(fake), 'Greeter');
+  await reader.untilAddresses('127.0.0.1:8000');
+  await reader.untilAddresses('127.0.0.1:9');
+  const told = await reader.next();
+  assert.ok(told.kind === 'failure' && /no cluster leader.*may be old/.test(told.error.message));
+  const next = await reader.next();
+  assert.ok(next.kind === 'nodes' && next.nodes[0]!.address === '127.0.0.1:9', 'it is not stale any more');
+  assert.equal(fake.exchanges[2]!.query.get('wait'), '1000ms');
+});
 
 test('F15: an answer that is no list is a failure, and the watch goes on', TIME_LIMIT, async () => {
   const bodies = ['null', '{}', '<html>', '[{"Node":'];
@@ -243,7 +278,8 @@ test('what is wanted of the list is in the query', TIME_LIMIT, async () => {
   assert.deepEqual(query.getAll('tag'), ['a', 'b']);
   assert.deepEqual(
     ['passing', 'filter', 'near', 'dc', 'stale'].map((name) => query.get(name)),
-    ['1', 'x == "y"', '_agent', 'eu', '1'],
+    // Those that fail are asked for too: they are drained at once, and one that is gone may be a loss of Consul's.
+    [null, 'x == "y"', '_agent', 'eu', '1'],
   );
   assert.match(
     plugin.describe('helloworld.Greeter'),

@@ -8,6 +8,7 @@ import {
   changes,
   systemClock,
 } from '../../plugin/consul/changes.js';
+import { limited } from '../../plugin/consul/retry-after.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
 
@@ -113,10 +114,28 @@ test('W9, F24: the pause starts over after a wait that was answered', async () =
   assert.deepEqual(slept, [100, 200, 50, 50, 100]);
 });
 
-test('W9, F16: a missing permission is asked for slowly and told once', async () => {
+test('W9, F16: a missing permission is asked for every 5 s at most and reported once', async () => {
   const { events, slept } = await run([denied(), denied(), denied(), denied(), denied(), denied()]);
   assert.deepEqual(events, ['failure: denied']);
-  assert.deepEqual(slept, [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+  assert.deepEqual(slept, [1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
+});
+
+test('the pause after a refusal does not depend on an outage before it, nor the other way round', async () => {
+  const outage = Array.from({ length: 8 }, () => unreachable());
+  const { slept } = await run([...outage, denied(), at(undefined, 'a'), unreachable(), denied()]);
+  assert.deepEqual(slept.slice(8), [1_000, 2_000, 1_000, 2_000]);
+  assert.deepEqual((await run([denied(), denied(), unreachable()])).slept, [1_000, 2_000, 100]);
+});
+
+test('a wait that Consul asks for is kept, up to 10 s, and does not count as an outage', async () => {
+  const refusal = (retryAfter?: string) => limited(unreachable('429'), retryAfter, 0);
+  const { slept } = await run(
+    [refusal('3'), unreachable(), refusal('3600'), refusal(), refusal('soon')],
+    () => 0,
+  );
+  assert.deepEqual(slept, [3_000, 50, 10_000, 2_000, 2_500]);
+  const { slept: dated } = await run([refusal('Thu, 01 Jan 1970 00:00:07 GMT')], () => 0);
+  assert.deepEqual(dated, [7_000]);
 });
 
 test('W4, F12: an answer without a usable index is a failure and never asked for more than once a second', async () => {

@@ -218,6 +218,32 @@ test('S4, F17: too many connections and a missing leader are told apart', TIME_L
   assert.match(leader.message, /has no cluster leader/);
 });
 
+test(
+  'a request that is refused for the load is sent again when the agent says, within its time',
+  TIME_LIMIT,
+  async () => {
+    await using fake = await startFakeConsul(({ send }, count) =>
+      count === 1 ? send(429, 'rate limit exceeded', { 'retry-after': '1' }) : send(200, 'true'),
+    );
+    const started = performance.now();
+    await clientOf(fake.address).put('a', 'b');
+    assert.ok(performance.now() - started >= 990, 'not before');
+    await using silent = await startFakeConsul(({ send }, count) => send(count === 1 ? 429 : 200, 'true'));
+    await clientOf(silent.address).put('a', 'b');
+    await using busy = await startFakeConsul(({ send }) => send(503, 'busy', { 'retry-after': '60' }));
+    assert.match((await failureOf(clientOf(busy.address, 2_000).put('a', 'b'))).details, /503, "busy"/);
+    assert.equal(busy.exchanges.length, 1);
+  },
+);
+
+test('a key that Consul 1.21.5 does not take is a mistake of the caller', TIME_LIMIT, async () => {
+  const refusal = 'invalid key name, keys should respect the "^[a-zA-Z0-9,_./\\\\-?&=]+$" format';
+  await using fake = await startFakeConsul(({ send }) => send(500, refusal));
+  const failure = await failureOf(clientOf(fake.address).put('Greeter/a:1', 'a:1'));
+  assert.equal(failure.code, Status.INVALID_ARGUMENT);
+  assert.match(failure.details, /refused to write "Greeter\/a:1": "invalid key name/);
+});
+
 test('a write that is not confirmed is an error', TIME_LIMIT, async () => {
   for (const body of ['false', '', '{}', 'x']) {
     await using fake = await startFakeConsul(({ send }) => send(200, body));

@@ -4,6 +4,7 @@ import type { Clock } from '../../plugin/consul/changes.js';
 import type { HeldKeys } from '../../plugin/consul/held-keys.js';
 import { createKeeper } from '../../plugin/consul/keeper.js';
 import type { SendingOptions } from '../../plugin/consul/kv.js';
+import { limited } from '../../plugin/consul/retry-after.js';
 import type { Sessions } from '../../plugin/consul/session.js';
 import { RpcError } from '../../rpc/error.js';
 import { Status } from '../../rpc/status.js';
@@ -218,6 +219,36 @@ test('F16: a refusal is tried again slowly, and told of once', async () => {
   const times = asked.filter(({ what }) => what.startsWith('renew')).map(({ at }) => at);
   assert.equal(times.at(-1)! - times.at(-2)!, INTERVAL_MS);
   assert.equal(logger.lines.length, 1);
+});
+
+test('an outage before a refusal does not make the pause after it longer', async () => {
+  const { asked, script, run } = scripted(60_000, () => 1);
+  let count = 0;
+  script.renew = () => {
+    if (++count <= 12) unavailable();
+    if (count === 13) throw new RpcError(Status.PERMISSION_DENIED, 'ACL not found', { maybeExecuted: false });
+    return true;
+  };
+  await run();
+  const times = asked.filter(({ what }) => what.startsWith('renew')).map(({ at }) => at);
+  assert.equal(times[13]! - times[12]!, 1_000);
+});
+
+test('a wait that Consul asks for is kept, but no longer than the session can do without', async () => {
+  for (const [retryAfter, pauseMs] of [
+    ['2', 2_000],
+    ['9', INTERVAL_MS],
+  ] as const) {
+    const { asked, script, run } = scripted(20_000, () => 0);
+    let count = 0;
+    script.renew = () => {
+      if (++count > 1) return true;
+      throw limited(new RpcError(Status.UNAVAILABLE, '429', { maybeExecuted: false }), retryAfter);
+    };
+    await run();
+    const times = asked.filter(({ what }) => what.startsWith('renew')).map(({ at }) => at);
+    assert.equal(times[1]! - times[0]!, pauseMs);
+  }
 });
 
 test('F22: after a gap in time a renewal is due at once', async () => {

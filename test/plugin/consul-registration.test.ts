@@ -104,6 +104,23 @@ test(
   },
 );
 
+test(
+  'a key that the agent does not take fails the start at once, with what the agent says',
+  TIME_LIMIT,
+  async () => {
+    await using fake = await startFakeConsul((exchange) => {
+      if (exchange.session()) return;
+      exchange.send(500, 'invalid key name, keys should respect the "^[a-zA-Z0-9,_./-?&=]+$" format');
+    });
+    const started = performance.now();
+    await assert.rejects(register(fake), {
+      code: Status.INVALID_ARGUMENT,
+      message: /refused to write "Greeter\/127\.0\.0\.1:8000": .*keys should respect the/,
+    });
+    assert.ok(performance.now() - started < 5_000);
+  },
+);
+
 test('W12: renewals have a connection of their own', TIME_LIMIT, async () => {
   await using fake = await startFakeConsul(well);
   await using _entry = await register(fake, { ttlMs: 1_000 });

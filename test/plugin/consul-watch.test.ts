@@ -277,6 +277,7 @@ test(
       absent('1'),
       json([pair('a/b', '1')], '2'),
       absent('3'),
+      absent('3'), // A look at a/b, which is allowed.
     );
     assert.deepEqual(values(results), [[], ['a/b=1'], []]);
   },

@@ -51,6 +51,25 @@ for (const policy of ['grace', 'keep', 'obey'] as const) {
       uses(ten.slice(0, 1));
     });
 
+    test('nodes that the registry says are not to be called leave at once, be they all', () => {
+      const { guard, uses } = guardOf(policy);
+      guard.take(ten, 0);
+      guard.take(ten.slice(0, 1), 500, addressesOf(ten.slice(1)));
+      uses(ten.slice(0, 1));
+      guard.take([], 1_000, addressesOf(ten));
+      uses([]);
+      assert.equal(guard.suspects, 0);
+    });
+
+    test('a node that is lost with the others is kept until the registry says that it is not to be called', () => {
+      const { guard, uses } = guardOf(policy);
+      guard.take(ten, 0);
+      guard.take([], 500, addressesOf(ten.slice(0, 8)));
+      uses(policy === 'obey' ? [] : ten.slice(8));
+      guard.take([], 600, addressesOf(ten.slice(0, 9)));
+      uses(policy === 'obey' ? [] : ten.slice(9));
+    });
+
     test('F4: sessions that end one after the other are a mass loss from the sixth of ten on', () => {
       const { guard, uses } = guardOf(policy);
       guard.take(ten, 0);

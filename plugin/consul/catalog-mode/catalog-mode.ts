@@ -7,12 +7,13 @@ import { agentServiceOf } from '../agent-service.js';
 import type { ChangeEvent } from '../changes.js';
 import type { ConsulClient } from '../client.js';
 import { type Found, followListing, toldOf, withSnapshot } from '../found.js';
-import { healthOf } from '../health.js';
+import { healthOf, permissionToList } from '../health.js';
+import { hiddenEntries } from '../hidden.js';
 import { sharedChanges } from '../shared-changes.js';
 import { checkFolder, snapshotIn } from '../snapshot.js';
 import { bad, DEFAULT_TTL_MS, type ServiceCheck } from './check.js';
 import { serviceDefinition } from './definition.js';
-import { type Instance, instanceReader } from './instance.js';
+import { fitInstances, hostIn, type Instance, instanceReader, nameOfInstance } from './instance.js';
 import { type CatalogOptions, checkCatalogOptions } from './options.js';
 import { registerInstances } from './registration.js';
 
@@ -88,9 +89,24 @@ export function instancesOf(
   const make = (stop: AbortSignal) => {
     const read = instanceReader(service, logger, policy);
     return followListing(
-      (how) => health.service(service, { passing, tags, filter, near, stale, ...how }),
-      near === undefined ? (entries) => byAddress(read(entries)) : read,
-      client.agent,
+      {
+        // Not with Consul's own `passing`: an instance that fails is to be told from one that is gone.
+        ask: (how) => health.service(service, { tags, filter, near, stale, ...how }),
+        nameOf: nameOfInstance,
+        hidden: hiddenEntries(client, {
+          what: `list the instances of ${JSON.stringify(service)}`,
+          permission: permissionToList(service),
+          rightsFor: (lost) => [
+            { resource: 'service', name: service },
+            ...lost.map((name) => ({ resource: 'node', name: hostIn(name) }) as const),
+          ],
+        }),
+        read: (entries) => {
+          const instances = read(entries);
+          return fitInstances(near === undefined ? byAddress(instances) : instances, passing);
+        },
+        agent: client.agent,
+      },
       stop,
     );
   };

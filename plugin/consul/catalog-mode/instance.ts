@@ -2,6 +2,7 @@ import type { Logger } from '../../../rpc/log.js';
 import type { Node } from '../../../selector/node.js';
 import { createListedNode } from '../../node-data.js';
 import type { AddressPolicy } from '../address-policy.js';
+import type { Read } from '../found.js';
 import { listingReader } from '../listing-reader.js';
 import { WEIGHT_KEY, ZONE_KEY } from './definition.js';
 
@@ -12,6 +13,8 @@ export type InstanceHealth = 'passing' | 'warning' | 'critical';
 export interface Instance {
   readonly id: string;
   readonly health: InstanceHealth;
+  /** Whether somebody has found it so; an agent that has just started calls everything critical that it must check first. */
+  readonly isJudged: boolean;
   /** The name of the Consul node that checks it. */
   readonly host: string;
   readonly node: Node;
@@ -63,12 +66,13 @@ function parseInstance(service: string, entry: unknown): Instance {
   const { Port: port } = own;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535)
     throw new SyntaxError(`port ${JSON.stringify(port)}`);
-  const health = worst(checks);
+  const { health, isJudged } = verdictOf(checks);
   const { [ZONE_KEY]: zone, [WEIGHT_KEY]: weight, ...meta } = texts(own.Meta);
   const machineZone = texts(host.Meta)[ZONE_KEY];
   return {
     id: String(own.ID),
     health,
+    isJudged,
     host: String(host.Node),
     node: createListedNode({
       address: { kind: 'tcp', host: address, port },
@@ -90,14 +94,33 @@ function weightOf(health: InstanceHealth, exact: string | undefined, weights: un
 const number = (value: unknown) => (typeof value === 'number' ? value : 1);
 
 /** An instance is as well as the worst of its checks, those of its machine among them. */
-function worst(checks: unknown): InstanceHealth {
-  let health: InstanceHealth = 'passing';
-  for (const check of Array.isArray(checks) ? checks : []) {
-    const status = (check as { Status?: unknown } | null)?.Status;
-    if (status === 'critical') return 'critical';
-    if (status === 'warning') health = 'warning';
+function verdictOf(checks: unknown): Pick<Instance, 'health' | 'isJudged'> {
+  let verdict: Pick<Instance, 'health' | 'isJudged'> = { health: 'passing', isJudged: true };
+  for (const item of Array.isArray(checks) ? checks : []) {
+    const check = (item ?? {}) as RawCheck;
+    if (check.Status === 'critical' && !isUnmade(check)) return { health: 'critical', isJudged: true };
+    if (check.Status === 'critical') verdict = { health: 'critical', isJudged: false };
+    else if (check.Status === 'warning' && verdict.health === 'passing')
+      verdict = { health: 'warning', isJudged: true };
   }
-  return health;
+  return verdict;
+}
+
+/** A check that the agent makes by itself and has no output yet. Who fails a TTL check may do so without a word. */
+const isUnmade = ({ CheckID: id, Type: type, Output: output }: RawCheck) =>
+  output === '' &&
+  typeof type === 'string' &&
+  !['', 'ttl', 'maintenance'].includes(type) &&
+  !String(id).startsWith('_');
+
+type RawCheck = Readonly<Record<'CheckID' | 'Status' | 'Type' | 'Output', unknown>>;
+
+/** Those that clients call; and of the others those that Consul has judged, not those that it has yet to look at. */
+export function fitInstances(instances: readonly Instance[], passing: boolean): Read<Instance> {
+  if (!passing) return { nodes: instances };
+  const nodes = instances.filter(({ health }) => health === 'passing');
+  const unfit = instances.filter(({ health, isJudged }) => health !== 'passing' && isJudged);
+  return { nodes, drained: unfit.map(({ node }) => node.address).sort() };
 }
 
 /** Without a prototype, so that neither `__proto__` nor `constructor` is more than a key. */
@@ -114,11 +137,19 @@ function record(value: unknown, what: string): Readonly<Record<string, unknown>>
   throw new SyntaxError(`${what} is no object`);
 }
 
+/** Tells an instance from all others: its Consul node, and its ID there. */
+export function nameOfInstance(entry: unknown): string {
+  const { Node: host, Service: service } = (entry ?? {}) as RawEntry;
+  return `${String(host?.Node)}/${String(service?.ID)}`;
+}
+
+/** The Consul node in such a name. */
+export const hostIn = (name: string): string => name.slice(0, name.indexOf('/'));
+
 /** What tells an entry from the others in a log; undefined where that cannot be read. */
 function keyOf(entry: unknown): string | undefined {
-  const { Node: host, Service: service } = (entry ?? {}) as {
-    Node?: { Node?: unknown };
-    Service?: { ID?: unknown };
-  };
+  const { Node: host, Service: service } = (entry ?? {}) as RawEntry;
   return typeof service?.ID === 'string' ? `${service.ID} on ${String(host?.Node)}` : undefined;
 }
+
+type RawEntry = { Node?: { Node?: unknown } | null; Service?: { ID?: unknown } | null };

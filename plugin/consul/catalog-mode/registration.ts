@@ -3,15 +3,13 @@ import type { Logger } from '../../../rpc/log.js';
 import { Status } from '../../../rpc/status.js';
 import type { Registration } from '../../plugin.js';
 import type { AgentService, ServiceDefinition } from '../agent-service.js';
+import { createBackoff, kindOf } from '../backoff.js';
 import { systemClock } from '../changes.js';
 import type { HealthApi } from '../health.js';
 
 const MAX_DEREGISTER_MS = 5_000;
 const MAX_GONE_MS = 1_000;
 const POLL_MS = [10, 25, 50, 100, 200];
-const BACKOFF = { baseMs: 100, maxMs: 1_000 };
-/** A permission comes back only when a person gives it. */
-const DENIED_BACKOFF = { baseMs: 5_000, maxMs: 60_000 };
 
 export type InstancesToRegister = {
   /** For messages. */
@@ -70,14 +68,14 @@ async function keepUp(
   stop: AbortSignal,
 ): Promise<void> {
   const { definitions, beatMs, logger, agent } = options;
-  let failures = 0;
-  let outage: Status | undefined;
+  const backoff = createBackoff();
+  let outage: RpcError | undefined;
   let again = false;
   for (;;) {
     const pause =
       outage === undefined
         ? beatMs * (0.8 + Math.random() * 0.2)
-        : pauseMs(outage === Status.PERMISSION_DENIED ? DENIED_BACKOFF : BACKOFF, failures, beatMs);
+        : backoff.pauseMs(kindOf(outage), outage, isDenied(outage) ? undefined : beatMs);
     await systemClock.sleep(pause, stop);
     if (stop.aborted) return;
     const lost: string[] = [];
@@ -98,28 +96,23 @@ async function keepUp(
       if (lost.length > 0) logger.warn('Consul had lost the server; it is registered again', { agent, lost });
       else if (outage !== undefined) logger.warn('Consul answers again; the server is registered', { agent });
       outage = undefined;
-      failures = 0;
+      backoff.reset();
       again = false;
       continue;
     }
-    failures++;
-    const { code, details } = RpcError.from(failed.reason, Status.UNAVAILABLE);
-    const denied = code === Status.PERMISSION_DENIED;
-    if (outage === undefined || (denied && outage !== code)) {
+    const error = RpcError.from(failed.reason, Status.UNAVAILABLE);
+    if (outage === undefined || (isDenied(error) && !isDenied(outage))) {
       // One line per outage, not one per attempt; but what needs a person is told.
-      logger.warn('cannot keep up the registration in Consul; it is tried again', { agent, reason: details });
+      const { details: reason } = error;
+      logger.warn('cannot keep up the registration in Consul; it is tried again', { agent, reason });
     }
     // The agent goes on with the token that a service was registered with, and that one is refused now.
-    again ||= denied;
-    outage = code;
+    again ||= isDenied(error);
+    outage = error;
   }
 }
 
-/** After an outage a server comes back soon, but never less often than it would say that it lives. */
-function pauseMs({ baseMs, maxMs }: typeof BACKOFF, failures: number, beatMs: number): number {
-  const most = baseMs < 1_000 ? Math.min(maxMs, beatMs) : maxMs;
-  return Math.min(baseMs * 2 ** (failures - 1), most) * (0.5 + Math.random() / 2);
-}
+const isDenied = ({ code }: RpcError) => code === Status.PERMISSION_DENIED;
 
 /** Says that the server lives, where that is waited for, and finds out whether the agent still knows it. */
 function look(

@@ -3,7 +3,9 @@ import type { Logger } from '../../../rpc/log.js';
 import { Status } from '../../../rpc/status.js';
 import { type Answer, type ChangeEvent, changes, systemClock } from '../changes.js';
 import type { ConsulClient } from '../client.js';
-import { kvOf, type Listing } from '../kv.js';
+import { createSight } from '../hidden.js';
+import { hiddenKeys } from '../hidden-keys.js';
+import { type KeyListing, kvOf } from '../kv.js';
 import { sharedChanges } from '../shared-changes.js';
 
 /** All values under a prefix at one moment, by key. */
@@ -15,8 +17,8 @@ export type SnapshotOptions = {
   stale: boolean;
   /** How long an empty answer is not believed when nobody can have deleted the keys one by one. */
   lossGraceMs: number;
-  /** Whether the reader knows of keys there, so that even a first answer without any is doubted. */
-  known: boolean;
+  /** Keys that the reader knows of, so that even a first answer without any is doubted. */
+  known: readonly string[];
   /** Another number is another watch. */
   generation: number;
   logger: Logger;
@@ -40,7 +42,7 @@ export function snapshots(
     prefix,
     stale,
     String(lossGraceMs),
-    known,
+    known.length > 0,
     generation,
   ]);
   return sharedChanges(key, (stop) => told(watch(client, options, stop), options), signal);
@@ -49,26 +51,33 @@ export function snapshots(
 function watch(client: ConsulClient, options: SnapshotOptions, signal: AbortSignal) {
   const { prefix, stale, lossGraceMs } = options;
   const kv = kvOf(client);
-  let hadKeys = options.known;
-  let lastIndex = options.known ? ABOVE_ALL : 0n;
+  const see = createSight(hiddenKeys(kv, prefix, stale), options.known);
+  let hadKeys = options.known.length > 0;
+  let lastIndex = hadKeys ? ABOVE_ALL : 0n;
   let failed = false;
   let vanished: number | undefined;
 
   /**
-   * Whether the keys may have gone without anybody having deleted them: Consul has lost its data, or the token the
-   * right to read them, which looks the same. A deletion moves the index on, and comes without a failure before it.
+   * Whether the keys may have gone without anybody having deleted them: Consul has lost its data. A deletion moves the
+   * index on, and comes without a failure before it.
    */
-  const isDoubtful = ({ entries, index }: Listing) =>
+  const isDoubtful = ({ entries, index }: KeyListing) =>
     entries.length === 0 && hadKeys && (vanished !== undefined || failed || (index ?? 0n) <= lastIndex);
 
   const unavailable = (why: string) =>
     new RpcError(Status.UNAVAILABLE, `consul at ${client.agent}: ${why}`, { maybeExecuted: false });
 
-  const look = async (since: bigint | undefined, waitMs: number, signal: AbortSignal): Promise<Listing> => {
+  const look = async (
+    since: bigint | undefined,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<KeyListing> => {
     const listing = await kv.list(prefix, { since, waitMs, stale, signal });
     // A server that has just started knows nothing until there is a leader.
     if (listing.entries.length === 0 && !listing.knownLeader)
       throw unavailable('has no cluster leader, so an empty list is not believed');
+    const names = listing.entries.map(({ key }) => key);
+    if (listing.index !== undefined) await see(names, listing.isFiltered === true, signal);
     return listing;
   };
 

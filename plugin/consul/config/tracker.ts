@@ -41,9 +41,9 @@ export class Tracker<T> {
     return this.#good;
   }
 
-  /** Whether there were keys the last time, good or bad. */
-  get hasKeys(): boolean {
-    return this.#seen.size > 0;
+  /** What there was the last time, good or bad. */
+  get paths(): readonly string[] {
+    return [...this.#seen.keys()];
   }
 
   /** Each change is in `values` before it is yielded. */

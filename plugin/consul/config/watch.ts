@@ -14,7 +14,7 @@ export type ConfigState =
   | { readonly kind: 'ready' }
   /** Consul cannot be read; the values are those of `since`. */
   | { readonly kind: 'stale'; readonly since: number; readonly error: RpcError }
-  /** Consul cannot be read, and never could. */
+  /** Consul refuses to be read, for a right that is missing (PERMISSION_DENIED), or never could be read. */
   | { readonly kind: 'failed'; readonly error: RpcError };
 
 /** The values under a path, kept up to date until stopped. */
@@ -40,8 +40,8 @@ export type WatchParts<T> = {
   exact: boolean;
   onBad: ((bad: BadValue<T>) => void) | undefined;
   logger: Logger;
-  /** Starts to read; called again after a reset. `known` is whether there are values already. */
-  read: (known: boolean, signal: AbortSignal) => AsyncIterable<ChangeEvent<Snapshot>>;
+  /** Starts to read; called again after a reset. `known` are the keys that there are already. */
+  read: (known: readonly string[], signal: AbortSignal) => AsyncIterable<ChangeEvent<Snapshot>>;
 };
 
 /** One reader of one path: a stream of changes, and the values. */
@@ -54,6 +54,8 @@ export class Watching<T> implements ConfigWatch<T> {
   #round = new AbortController();
   #settle!: () => void;
   #state: ConfigState = { kind: 'pending' };
+  /** When the values were last known to be right, while they are not; undefined when there never was an answer. */
+  #goodAt: number | undefined;
 
   constructor(parts: WatchParts<T>) {
     this.path = parts.path;
@@ -107,7 +109,7 @@ export class Watching<T> implements ConfigWatch<T> {
     while (!signal.aborted) {
       this.#round = new AbortController();
       try {
-        for await (const event of this.#parts.read(this.#tracker.hasKeys, this.#round.signal)) {
+        for await (const event of this.#parts.read(this.#known(), this.#round.signal)) {
           if (event.kind === 'failure') {
             this.#failed(event.error);
             continue;
@@ -118,6 +120,7 @@ export class Watching<T> implements ConfigWatch<T> {
           }
           if (signal.aborted) return;
           this.#state = { kind: 'ready' };
+          this.#goodAt = undefined;
           this.#settle();
         }
       } catch (reason) {
@@ -125,6 +128,10 @@ export class Watching<T> implements ConfigWatch<T> {
         throw reason;
       }
     }
+  }
+
+  #known(): readonly string[] {
+    return this.#tracker.paths.map((path) => `${this.#parts.prefix}${path}`);
   }
 
   #mine(snapshot: Snapshot): Snapshot {
@@ -140,9 +147,9 @@ export class Watching<T> implements ConfigWatch<T> {
   }
 
   #failed(error: RpcError): void {
-    if (this.#state.kind === 'ready') this.#state = { kind: 'stale', since: Date.now(), error };
-    else if (this.#state.kind === 'stale') this.#state = { ...this.#state, error };
-    else this.#state = { kind: 'failed', error };
+    if (this.#state.kind === 'ready') this.#goodAt = Date.now();
+    const isStale = this.#goodAt !== undefined && error.code !== Status.PERMISSION_DENIED;
+    this.#state = isStale ? { kind: 'stale', since: this.#goodAt!, error } : { kind: 'failed', error };
     this.#settle();
   }
 

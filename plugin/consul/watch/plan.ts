@@ -3,10 +3,12 @@ import { type Logger, stderrLogger } from '../../../rpc/log.js';
 import { type ChangeEvent, changes } from '../changes.js';
 import type { ConsulClient } from '../client.js';
 import { type ConsulConnection, connectConsul } from '../connection.js';
+import { createSight } from '../hidden.js';
 import { sharedChanges } from '../shared-changes.js';
 import { normalForm } from './normal-form.js';
 import { readParams, refused, show, type WatchParams } from './params.js';
-import { type Position, type Query, queries } from './query.js';
+import { queries } from './query.js';
+import type { Position, Query } from './question.js';
 import type { WatchIndex, WatchResults, WatchType } from './result.js';
 import { unseenEvents } from './unseen.js';
 
@@ -165,9 +167,14 @@ function found<R>(
 ): AsyncIterable<ChangeEvent<Found<R>>> {
   let last: Position | undefined;
   let moves = 0n;
+  const see = query.sight && createSight(query.sight(client));
   return changes(
     async (since, signal) => {
-      const { position, result } = await query.ask(client, since === undefined ? undefined : last, signal);
+      const from = since === undefined ? undefined : last;
+      let answer = await query.ask(client, from, signal);
+      if (answer.isStreamedNothing && from !== undefined) answer = await query.ask(client, undefined, signal);
+      const { position, result, names, isFiltered } = answer;
+      if (position !== undefined) await see?.(names, isFiltered, signal);
       const value = { position: position ?? '', result, form: normalForm(result) };
       if (position === undefined) return { index: undefined, value };
       if (position !== last) moves++;

@@ -1,9 +1,9 @@
-import type { Answer } from '../answer.js';
 import { systemClock } from '../changes.js';
-import type { ConsulClient, ConsulRequest } from '../client.js';
 import { BadAnswer } from '../guard.js';
-import { parseJson } from './json.js';
+import { hiddenKeys } from '../hidden-keys.js';
+import { kvOf } from '../kv.js';
 import { checkKey, type ParamReader, refused, show } from './params.js';
+import { hiding, type Query, query } from './question.js';
 import {
   agentService,
   catalogNode,
@@ -16,25 +16,6 @@ import {
   type WatchType,
 } from './result.js';
 import { list, type Shape } from './shape.js';
-
-/** Where a blocking query goes on: an index, or the hash of an agent's own data. */
-export type Position = bigint | string;
-
-/** One read, held until the source has moved past `since`. Without a position the answer is of no use for waiting. */
-export type Ask<R> = (
-  client: ConsulClient,
-  since: Position | undefined,
-  signal: AbortSignal,
-) => Promise<{ readonly position: Position | undefined; readonly result: R }>;
-
-/** A plan's question, of one type. */
-export interface Query<R> {
-  /** Tells questions apart, to share the watch of those who ask the same. */
-  readonly key: string;
-  /** Whether positions grow, so that a lower one means lost data. */
-  readonly isOrdered: boolean;
-  readonly ask: Ask<R>;
-}
 
 /** The question in the parameters, which are taken off the reader. @throws RpcError INVALID_ARGUMENT */
 export const queries: { readonly [T in WatchType]: (params: ParamReader) => Query<WatchResults[T]> } = {
@@ -64,6 +45,8 @@ export const queries: { readonly [T in WatchType]: (params: ParamReader) => Quer
       stale,
       mayBeAbsent: true,
       result: (found) => listed(kvPair, found),
+      sight: (client) => hiddenKeys(kvOf(client), prefix, stale === true),
+      namesOf: (pairs) => pairs.map(({ Key }) => Key),
     });
   },
 
@@ -74,6 +57,8 @@ export const queries: { readonly [T in WatchType]: (params: ParamReader) => Quer
       permission: 'service_prefix "" { policy = "read" }',
       stale: params.flag('stale'),
       result: (found) => serviceTags.read(found) ?? {},
+      sight: hiding('list the services', 'service_prefix "" { policy = "read" }', (service) => ({ service })),
+      namesOf: Object.keys,
     }),
 
   nodes: (params) =>
@@ -84,6 +69,8 @@ export const queries: { readonly [T in WatchType]: (params: ParamReader) => Quer
       permission: 'node_prefix "" { policy = "read" }',
       stale: params.flag('stale'),
       result: (found) => listed(catalogNode, found),
+      sight: hiding('list the nodes', 'node_prefix "" { policy = "read" }', (node) => ({ node })),
+      namesOf: (nodes) => nodes.map(({ Node }) => String(Node)),
     }),
 
   service(params) {
@@ -101,6 +88,11 @@ export const queries: { readonly [T in WatchType]: (params: ParamReader) => Quer
       permission: readService(service),
       stale: params.flag('stale'),
       result: (found) => listed(serviceEntry, found),
+      sight: hiding(`list the nodes of service ${show(service)}`, readService(service), (node) => ({
+        service,
+        node,
+      })),
+      namesOf: (entries) => entries.map(({ Node }) => String(Node?.Node)),
     });
   },
 
@@ -123,6 +115,15 @@ export const queries: { readonly [T in WatchType]: (params: ParamReader) => Quer
           : readService(service),
       stale: params.flag('stale'),
       result: (found) => listed(healthCheck, found),
+      sight: hiding(
+        'list the checks',
+        'node_prefix "" { policy = "read" } and service_prefix "" { policy = "read" }',
+        (name) => JSON.parse(name),
+      ),
+      namesOf: (checks) =>
+        checks.map(({ Node, ServiceName }) =>
+          JSON.stringify({ node: String(Node), ...(ServiceName ? { service: String(ServiceName) } : {}) }),
+        ),
     });
   },
 
@@ -136,6 +137,8 @@ export const queries: { readonly [T in WatchType]: (params: ParamReader) => Quer
       // Made of the last event's random ID.
       isOrdered: false,
       result: (found) => listed(userEvent, found),
+      sight: hiding('list the events', `event_prefix ${show(name ?? '')} { policy = "read" }`, () => ({})),
+      namesOf: (events) => events.map(({ ID }) => ID),
     });
   },
 
@@ -170,57 +173,6 @@ export const queries: { readonly [T in WatchType]: (params: ParamReader) => Quer
 const STATES = ['any', 'passing', 'warning', 'critical'];
 const ABSENT = '';
 const ABSENT_INTERVAL_MS = 1_000;
-
-type Question<R> = Pick<
-  ConsulRequest<R>,
-  'path' | 'params' | 'query' | 'what' | 'permission' | 'stale' | 'mayBeAbsent'
-> & {
-  readonly isOrdered?: boolean;
-  readonly positionOf?: (answer: Answer) => Position | undefined;
-  /** @param found the answer's JSON; undefined when it is 404 */
-  readonly result: (found: unknown) => R;
-};
-
-function query<R>({
-  isOrdered = true,
-  positionOf = ({ index }) => index,
-  result,
-  ...request
-}: Question<R>): Query<R> {
-  return {
-    key: JSON.stringify([request.path, request.params, request.query, request.stale]),
-    isOrdered,
-    ask: (client, since, signal) =>
-      client.send({
-        method: 'GET',
-        ...request,
-        since: typeof since === 'string' ? { hash: since } : since,
-        signal,
-        read(answer) {
-          const position = positionOf(answer);
-          // A proxy says 404 too, but it does not send an index.
-          if (answer.status === 404 && position === undefined)
-            throw new BadAnswer('a 404 without X-Consul-Index; is this a Consul agent?');
-          const found = answer.status === 404 ? undefined : jsonOf(answer);
-          // A server that has just started knows nothing until there is a leader.
-          if (!answer.knownLeader && isNothing(found))
-            throw new BadAnswer('there is no cluster leader, so that nothing is found is not believed');
-          return { position, result: result(found) };
-        },
-      }),
-  };
-}
-
-function jsonOf(answer: Answer): unknown {
-  try {
-    return parseJson(answer.text);
-  } catch {
-    return answer.json(); // Throws too, and says what came instead.
-  }
-}
-
-const isNothing = (found: unknown) =>
-  found === undefined || found === null || (typeof found === 'object' && Object.keys(found).length === 0);
 
 const listed = <T>(item: Shape<T>, found: unknown): readonly T[] => list(item).read(found) ?? [];
 
