@@ -61,10 +61,13 @@ export const data = (id: number, payload: Uint8Array, flags = END_STREAM): Buffe
 
 export const block = (...fields: string[]): Buffer => encodeStateless(fields);
 
-export const requestFields = (path: string, ...more: string[]): string[] => [
+/** Of a client without a name: the end of its requests may be held (`HeldEnds`). */
+export const namelessFields = (path: string, ...more: string[]): string[] => [
   ...[':method', 'POST', ':scheme', 'http', ':path', path, ':authority', 'x'],
   ...['te', 'trailers', 'content-type', 'application/grpc+raw', ...more],
 ];
+export const requestFields = (path: string, ...more: string[]): string[] =>
+  namelessFields(path, 'user-agent', 'lictor', ...more);
 export const headers = (id: number, fields: string[], flags = END_HEADERS): Buffer =>
   frame(HEADERS, flags, id, block(...fields));
 export const request = (id: number, path = '/t/Echo', ...more: string[]): Buffer =>

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { END_HEADERS, END_STREAM } from '../../../transport/h2/protocol.js';
 import { turn } from './fake-socket.js';
-import { data, headers, message, ping, requestFields, reset, settings, settingsAck } from './frames.js';
+import { data, headers, message, namelessFields, ping, reset, settings, settingsAck } from './frames.js';
 import { type Handled, serverSide } from './server-side.js';
 
 const SETTINGS = Buffer.concat([settings(), settingsAck]);
@@ -11,7 +11,7 @@ const CANCEL = 8;
 const GRPC_JS = 'grpc-node-js/1.14.0';
 
 const open = (userAgent: string | undefined) =>
-  headers(1, [...requestFields('/t/Chat'), ...(userAgent ? ['user-agent', userAgent] : [])]);
+  headers(1, [...namelessFields('/t/Chat'), ...(userAgent ? ['user-agent', userAgent] : [])]);
 const one = message(Buffer.from('one'));
 const endAlone = data(1, Buffer.alloc(0), END_STREAM);
 
@@ -90,7 +90,7 @@ describe('the end of requests that may be reset', () => {
 
   it('delays no unary call', async () => {
     const server = serverSide();
-    const fields = [...requestFields('/t/Echo'), 'user-agent', GRPC_JS];
+    const fields = [...namelessFields('/t/Echo'), 'user-agent', GRPC_JS];
     await server.receive(SETTINGS, headers(1, fields), data(1, one, END_STREAM));
     assert.equal(server.handled.unary.length, 1);
   });
@@ -108,7 +108,7 @@ describe('the end of requests that may be reset', () => {
     const ids = [1, 3, 5, 7];
     const requests = ids.map((id) =>
       Buffer.concat([
-        headers(id, [...requestFields('/t/Chat'), 'user-agent', GRPC_JS]),
+        headers(id, [...namelessFields('/t/Chat'), 'user-agent', GRPC_JS]),
         data(id, one, END_STREAM),
       ]),
     );
