@@ -9,7 +9,7 @@ import type { Logger } from '../rpc/log.js';
 import type { EngineName } from '../transport/named.js';
 import { checkTls, type ServerTls } from '../transport/tls.js';
 import type { Engine } from '../transport/transport.js';
-import type { OverloadOptions } from './overload/options.js';
+import { type OverloadOptions, overloadSettings } from './overload/options.js';
 import type { WorkerCount } from './workers/ports.js';
 
 export type ServerOptions = {
@@ -75,6 +75,26 @@ export type ServeOptions = {
 /** Where the server is to listen. */
 export const wantedAddress = ({ address = '127.0.0.1:0' }: ServerOptions): string => address;
 
+const MAX_METADATA_BYTES = 16 * 1024;
+
+/** What the gate lets in. @throws RangeError or TypeError that names a setting of `overload` */
+export const gateOptions = ({ overload, ...options }: ServerOptions) => ({
+  maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
+  maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
+  timeoutMs: options.timeoutMs ?? 60_000,
+  overload: overload === false ? undefined : overloadSettings(overload ?? {}),
+});
+
+/** Where the transport listens, and the limits of messages and connections. */
+export const listenOptions = (options: ServerOptions) => ({
+  address: wantedAddress(options),
+  maxMessageBytes: options.maxMessageBytes ?? 4 * 1024 * 1024,
+  maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
+  maxStreamsPerConnection: options.maxStreamsPerConnection ?? 1_000,
+  maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 256,
+  compression: options.compression ?? 'identity',
+});
+
 /**
  * Checks what needs nothing else to be checked.
  * @throws RangeError, TypeError or RpcError that names the option
@@ -82,7 +102,7 @@ export const wantedAddress = ({ address = '127.0.0.1:0' }: ServerOptions): strin
 export function checkOptions(options: ServerOptions): void {
   parseAddress(wantedAddress(options));
   compressionNamed(options.compression ?? 'identity');
-  checkTls(options.tls);
+  checkTls(options.tls, 'server');
   checkListing(options);
   deadlineIn(options.timeoutMs ?? 0);
   for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);

@@ -14,20 +14,27 @@ import type { Implementation } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { hasSide } from '../rpc/surrounding-call.js';
 import { engineNamed } from '../transport/named.js';
+import type { TlsRenewal } from '../transport/tls.js';
 import type { Engine, Listener } from '../transport/transport.js';
 import { advertised } from './advertise.js';
 import { drain } from './drain.js';
 import { Gate } from './gate.js';
 import { Health } from './health.js';
 import type { ServerLoad } from './load.js';
-import { checkOptions, type ServeOptions, type ServerOptions, wantedAddress } from './options.js';
-import { overloadSettings } from './overload/options.js';
+import {
+  checkOptions,
+  gateOptions,
+  listenOptions,
+  type ServeOptions,
+  type ServerOptions,
+  wantedAddress,
+} from './options.js';
 import { buildRoutes, checkImplementation, type Registered } from './router.js';
 import { onSignals } from './signals.js';
+import { ServedTls } from './tls.js';
 import type { Fleet } from './workers/fleet.js';
 import type { WorkerCount } from './workers/ports.js';
 
-const MAX_METADATA_BYTES = 16 * 1024;
 /** How long a worker may take to close beyond its drain and grace: a registry that does not answer takes 10 s of it. */
 const WORKER_MARGIN_MS = 15_000;
 
@@ -41,6 +48,7 @@ export class Server implements AsyncDisposable {
   readonly #gate: Gate;
   readonly #healthGate: Gate;
   readonly #health: Health;
+  readonly #tls: ServedTls;
   readonly #registered = new Map<string, Registered>();
   readonly #registrations: Registration[] = [];
   #listener: Listener | undefined;
@@ -65,18 +73,11 @@ export class Server implements AsyncDisposable {
     this.#logger = options.logger ?? stderrLogger;
     this.#engine = engineNamed(options.transport ?? 'h2');
     checkOptions(options);
-    const limits = {
-      maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
-      maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
-      timeoutMs: options.timeoutMs ?? 60_000,
-    };
-    const { overload } = options;
-    this.#gate = new Gate({
-      ...limits,
-      overload: overload === false ? undefined : overloadSettings(overload ?? {}),
-    });
+    this.#tls = new ServedTls(options.tls, this.#engine, this.#logger);
+    const gate = gateOptions(options);
+    this.#gate = new Gate(gate);
     // A server that has too much to do is well, and must not be taken for one that is not.
-    this.#healthGate = new Gate({ ...limits, overload: undefined });
+    this.#healthGate = new Gate({ ...gate, overload: undefined });
     this.#health = new Health();
   }
 
@@ -181,22 +182,16 @@ export class Server implements AsyncDisposable {
   }
 
   async #serveHere(): Promise<void> {
-    const { tls, maxMessageBytes, maxStreamsPerConnection, maxConnectionsPerAddress } = this.#options;
-    const { maxMetadataBytes, compression, handleSignals } = this.#options;
     this.#listener = await this.#engine.listen({
-      address: wantedAddress(this.#options),
-      tls,
+      ...listenOptions(this.#options),
+      tls: this.#tls.load(),
       routes: this.#routes(),
-      maxMessageBytes: maxMessageBytes ?? 4 * 1024 * 1024,
-      maxMetadataBytes: maxMetadataBytes ?? MAX_METADATA_BYTES,
-      maxStreamsPerConnection: maxStreamsPerConnection ?? 1_000,
-      maxConnectionsPerAddress: maxConnectionsPerAddress ?? 256,
-      compression: compression ?? 'identity',
       logger: this.#logger,
     });
     try {
       this.#refuseWhenHurried();
-      if (handleSignals) this.#forgetSignals = onSignals(this, this.#logger);
+      this.#tls.serve(this.#listener);
+      if (this.#options.handleSignals) this.#forgetSignals = onSignals(this, this.#logger);
       this.#health.serving([...this.#registered.keys()]);
       await this.initPlugins();
     } catch (error) {
@@ -243,6 +238,15 @@ export class Server implements AsyncDisposable {
   }
 
   /**
+   * Gives new connections other certificates; open ones keep theirs, and what is left out stays as it is. Without an
+   * argument `certFile`, `keyFile` and `caFile` are read again at once.
+   * @throws RpcError or TypeError that names what is wrong, or when the server does not serve; then nothing changes
+   */
+  async reloadTls(renewal?: TlsRenewal): Promise<void> {
+    await this.#tls.reload(renewal);
+  }
+
+  /**
    * Leaves so that no call is lost: health says NOT_SERVING, the registry forgets the server, `drainMs` pass so that
    * clients have seen it, new calls are refused, those in flight get `graceMs`. Harmless twice.
    */
@@ -271,7 +275,7 @@ export class Server implements AsyncDisposable {
     this.#forgetSignals();
     const limitMs = times.drainMs + times.graceMs + WORKER_MARGIN_MS;
     await this.#fleet?.end({ limitMs, hurry: this.#hurried });
-    if (!this.#listener) return;
+    if (!this.#listener) return this.#tls.close();
     await drain({
       health: this.#health,
       registrations: this.#registrations,
@@ -282,6 +286,7 @@ export class Server implements AsyncDisposable {
       hurry: this.#hurried,
       logger: this.#logger,
     });
+    this.#tls.close();
   }
 
   /** A start that `closeNow()` did not wait for ends here. */
