@@ -111,7 +111,10 @@ export class Client implements AsyncDisposable {
     const { timeoutMs, maxMessageBytes, retry } = this.#made;
     const { resolver, tls } = options;
     checkTls(tls, 'client');
-    if (tls && engine.hasTls !== false) this.#tls = new LiveTls(tls, { side: 'client', logger });
+    if (tls && engine.hasTls !== false) {
+      const onRenewed = () => this.#connections.connectNow();
+      this.#tls = new LiveTls(tls, { side: 'client', logger, onRenewed });
+    }
     this.#selector =
       resolver &&
       new Selector({

@@ -88,6 +88,8 @@ export type ConnectOptions = {
 
 /** The connection to one node, shared by calls. */
 export interface Connection extends Transport {
+  /** What has made it fail may be mended: one that waits before it connects again does not wait any longer. */
+  connectNow?(): void;
   /** Takes no new calls, lets those in flight end, and cuts off what is left after `graceMs`. Harmless twice. */
   close(graceMs: number): Promise<void>;
 }

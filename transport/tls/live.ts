@@ -18,7 +18,7 @@ import {
 export type LiveTlsOptions = {
   readonly side: 'client' | 'server';
   readonly logger: Logger;
-  /** Gets what is renewed, before it counts as in use. */
+  /** Gets what is in use from now on in the place of other certificates, or of files that could not be read. */
   readonly onRenewed?: (material: TlsMaterial) => void;
 };
 
@@ -110,12 +110,12 @@ export class LiveTls implements TlsSource {
   /** @throws RpcError that says what is wrong; then all stays as it was */
   #take(given: Pems, read: Pems): void {
     const { logger, onRenewed } = this.#options;
-    const before = { ...this.#given, ...this.#read };
+    const before = this.#material ?? {};
     const material = checkedMaterial({ ...given, ...read }, this.#origins);
-    onRenewed?.(material);
     this.#given = given;
     this.#read = read;
     this.#material = material;
+    onRenewed?.(material);
     logRenewal(before, material, logger);
     logExpiry(material, logger);
   }
@@ -146,7 +146,8 @@ export class LiveTls implements TlsSource {
   #warn(reason: string): void {
     if (reason === this.#warned) return;
     this.#warned = reason;
-    this.#options.logger.warn('new TLS files are refused, and the certificates in use stay', { reason });
+    const then = this.#material ? 'the certificates in use stay' : 'no connection can be made';
+    this.#options.logger.warn(`TLS files are refused, and ${then}`, { reason });
   }
 }
 
@@ -154,9 +155,9 @@ export class LiveTls implements TlsSource {
 export const followed = (tls: LiveTls): TlsSource => ({
   serverName: tls.serverName,
   current() {
-    const material = tls.current();
+    // Also files that cannot be read yet.
     tls.follow();
-    return material;
+    return tls.current();
   },
 });
 
