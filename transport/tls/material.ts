@@ -87,7 +87,7 @@ function checkKey(pem: Pem, certificate: X509Certificate | undefined, origins: O
   try {
     key = crypto().createPrivateKey(pem);
   } catch (reason) {
-    if ((reason as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE') {
+    if (/^(-----BEGIN ENCRYPTED PRIVATE|Proc-Type: 4,ENCRYPTED)/m.test(pem.toString())) {
       throw invalid(`${origins.key}: the key is encrypted; give one without a passphrase`);
     }
     throw invalid(`${origins.key}: the private key cannot be read`, reason);
