@@ -67,24 +67,39 @@ describe('a watch of files looks', () => {
     }
   });
 
-  test('after a change in a directory that was removed and made again', LIMIT, async () => {
+  test('after each swap of a mount that links from elsewhere lead to', LIMIT, async () => {
     using within = folder();
-    const inner = join(within.path, 'tls');
-    const file = join(inner, 'tls.crt');
-    mkdirSync(inner);
-    writeFileSync(file, '1');
-    // Another file lies beside the directory, so that its return is seen.
-    using watch = watched([file, join(within.path, 'ca.crt')]);
+    using mount = mounted({ 'tls.crt': '1' });
+    const link = join(within.path, 'server.pem');
+    symlinkSync(mount.path('tls.crt'), link);
+    using watch = watched([link]);
+    await watch.look();
+    for (const content of ['2', '3', '4']) {
+      const look = watch.look();
+      mount.swap({ 'tls.crt': content });
+      await look;
+    }
+  });
+
+  test('after each change in a directory that has taken the place of another', LIMIT, async () => {
+    using within = folder();
+    const [inner, next, old] = ['tls', 'next', 'old'].map((name) => join(within.path, name));
+    const file = join(inner!, 'tls.crt');
+    for (const directory of [inner!, next!]) {
+      mkdirSync(directory);
+      writeFileSync(join(directory, 'tls.crt'), '1');
+    }
+    using watch = watched([file]);
     await watch.look();
     let look = watch.look();
-    rmSync(inner, { recursive: true });
+    renameSync(inner!, old!);
+    renameSync(next!, inner!);
     await look;
-    look = watch.look();
-    mkdirSync(inner);
-    await look;
-    look = watch.look();
-    writeFileSync(file, '2');
-    await look;
+    for (const content of ['2', '3', '4']) {
+      look = watch.look();
+      writeFileSync(file, content);
+      await look;
+    }
   });
 
   test(

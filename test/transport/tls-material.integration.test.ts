@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Server, type ServerTls, silentLogger } from 'lictor';
 import { recordingLogger } from '../plugin/log.js';
+import { awaitedLog } from './awaited-log.js';
 import { type Authority, type Certificate, createAuthority } from './certificates.js';
 
 describe('certificates and keys that are wrong', { timeout: 30_000 }, () => {
@@ -92,5 +94,23 @@ describe('certificates and keys that are wrong', { timeout: 30_000 }, () => {
     assert.equal(expired().length, 1);
     await server.reloadTls(old);
     assert.equal(expired().length, 2);
+  });
+
+  test('wait while they are being written, and are taken when they are done', async () => {
+    const [certFile, keyFile] = [file('live.crt', good.cert), file('live.key', good.key)];
+    const log = awaitedLog();
+    await using server = new Server({ tls: { certFile, keyFile }, logger: log.logger });
+    await server.serve();
+    let count = 0;
+    const writer = setInterval(() => writeFileSync(certFile, `# ${count++}\n${good.cert}`), 10);
+    try {
+      // In the event loop of the looks, so that none of them falls between two that found the same.
+      while (count < 60) await sleep(10);
+      assert.deepEqual(log.lines, []);
+    } finally {
+      clearInterval(writer);
+    }
+    assert.match(await log.next(/renewed/), /"changed":"cert"/);
+    assert.equal(log.lines.length, 1);
   });
 });
