@@ -82,7 +82,7 @@ describe('certificates and keys that are wrong', { timeout: 30_000 }, () => {
     await using _ = new Client({ target: '127.0.0.1:1', tls: missing });
   });
 
-  test('for their time only, are used and told of', async () => {
+  test('that are out of their time are used, with a warning', async () => {
     const old = authority.issue('old', ['DNS:localhost'], { expired: true });
     const logger = recordingLogger();
     await using server = new Server({ tls: old, logger });
@@ -101,16 +101,18 @@ describe('certificates and keys that are wrong', { timeout: 30_000 }, () => {
     const log = awaitedLog();
     await using server = new Server({ tls: { certFile, keyFile }, logger: log.logger });
     await server.serve();
+    // Twice in a row a file may be found empty, which is logged.
+    const renewals = () => log.lines.filter(({ message }) => /renewed/.test(message)).length;
     let count = 0;
     const writer = setInterval(() => writeFileSync(certFile, `# ${count++}\n${good.cert}`), 10);
     try {
       // In the event loop of the looks, so that none of them falls between two that found the same.
       while (count < 60) await sleep(10);
-      assert.deepEqual(log.lines, []);
+      assert.equal(renewals(), 0);
     } finally {
       clearInterval(writer);
     }
     assert.match(await log.next(/renewed/), /"changed":"cert"/);
-    assert.equal(log.lines.length, 1);
+    assert.equal(renewals(), 1);
   });
 });
