@@ -90,7 +90,8 @@ export type { OverloadOptions } from './server/overload/options.js';
 export { Server } from './server/server.js';
 export { memory } from './transport/memory/engine.js';
 export type { EngineName } from './transport/named.js';
-export type { ClientTls, Pem, ServerTls } from './transport/tls.js';
+export type { TlsMaterial, TlsSource } from './transport/tls/material.js';
+export type { ClientTls, Pem, ServerTls, TlsRenewal } from './transport/tls.js';
 export type {
   Cancellable,
   Connection,

@@ -27,7 +27,8 @@ import type { Resolver } from '../selector/resolver.js';
 import { Selector } from '../selector/selector.js';
 import type { WatchState } from '../selector/shared-watch.js';
 import { type EngineName, engineNamed } from '../transport/named.js';
-import { type ClientTls, checkTls } from '../transport/tls.js';
+import { followed, LiveTls } from '../transport/tls/live.js';
+import { type ClientTls, checkTls, type TlsRenewal } from '../transport/tls.js';
 import type { Engine } from '../transport/transport.js';
 import { wireMethod } from '../transport/wire-method.js';
 import type { BoundMethod } from './bound-method.js';
@@ -85,6 +86,8 @@ const MAX_PATHS = 1_000;
 export class Client implements AsyncDisposable {
   readonly #selector: Selector | undefined;
   readonly #connections: Connections;
+  readonly #engine: Engine;
+  readonly #tls: LiveTls | undefined;
   readonly #routing: Routing;
   readonly #invoker: Invoker;
   readonly #byPath = new Map<string, BoundMethod>();
@@ -98,6 +101,7 @@ export class Client implements AsyncDisposable {
   constructor(options: ClientOptions = {}) {
     hasSide('client');
     const engine = engineNamed(options.transport ?? 'h2');
+    this.#engine = engine;
     const logger = options.logger ?? stderrLogger;
     if (options.target !== undefined) parseAddress(options.target);
     checkLimit('graceMs', options.graceMs, 0);
@@ -110,7 +114,11 @@ export class Client implements AsyncDisposable {
     this.#decodedLimit = { bytes: decodedBytes(this.#made), side: 'client' };
     const { timeoutMs, maxMessageBytes, retry } = this.#made;
     const { resolver, tls } = options;
-    checkTls(tls);
+    checkTls(tls, 'client');
+    if (tls && engine.hasTls !== false) {
+      const onRenewed = () => this.#connections.connectNow();
+      this.#tls = new LiveTls(tls, { side: 'client', logger, onRenewed });
+    }
     this.#selector =
       resolver &&
       new Selector({
@@ -126,7 +134,7 @@ export class Client implements AsyncDisposable {
     this.#connections = new Connections(
       engine,
       {
-        tls,
+        tls: this.#tls && followed(this.#tls),
         maxMessageBytes,
         compression: options.compression ?? 'identity',
       },
@@ -220,6 +228,18 @@ export class Client implements AsyncDisposable {
     if (next.balancer !== before.balancer) this.#selector?.setBalancer(balancerNamed(next.balancer));
   }
 
+  /**
+   * Gives new connections other certificates; open ones keep theirs, and what is left out stays as it is. Without an
+   * argument `certFile`, `keyFile` and `caFile` are read again at once.
+   * @throws RpcError or TypeError that names what is wrong, or when the client is closed; then nothing changes
+   */
+  async reloadTls(renewal?: TlsRenewal): Promise<void> {
+    if (this.#tls) return this.#tls.reload(renewal);
+    const { name, hasTls } = this.#engine;
+    const why = hasTls === false ? `the transport ${name} has no TLS` : 'the client was made without tls';
+    throw new RpcError(Status.FAILED_PRECONDITION, `reloadTls: ${why}`, { maybeExecuted: false });
+  }
+
   /** Ends the watches, gives calls in flight `graceMs`, then closes the connections. Harmless twice. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -227,6 +247,7 @@ export class Client implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#tls?.close();
     this.#routing.close();
     this.#selector?.close();
     await this.#connections.close();

@@ -53,6 +53,11 @@ export class Connections {
     }
   }
 
+  /** For those that have failed for want of what has changed now. */
+  connectNow(): void {
+    for (const connection of this.#open.values()) connection.connectNow?.();
+  }
+
   async close(): Promise<void> {
     for (const address of [...this.#open.keys()]) this.drop(address);
     await Promise.all(this.#leaving);

@@ -2,6 +2,8 @@ import { textOf } from './error.js';
 
 /** Where Lictor says what its user ought to know: a warning for what heals itself, an error for what needs a person. */
 export interface Logger {
+  /** What went well and is rare, such as a renewed certificate. A logger without it does not get these. */
+  info?(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 }
@@ -14,7 +16,8 @@ const MAX_STACK = 2_048;
 const UNSAFE = /[\x7f-\x9f\u2028\u2029]/g;
 
 /** One line of JSON per event on stderr. Texts are cut and escaped, since many come from peers and registries. */
-export const stderrLogger: Logger = {
+export const stderrLogger: Required<Logger> = {
+  info: (message, fields) => write('info', message, fields),
   warn: (message, fields) => write('warn', message, fields),
   error: (message, fields) => write('error', message, fields),
 };

@@ -3,13 +3,14 @@ import type { Plugin } from '../plugin/plugin.js';
 import { parseAddress } from '../rpc/address.js';
 import type { CompressionName } from '../rpc/compression.js';
 import { deadlineIn } from '../rpc/deadline.js';
+import { type DecodedLimit, defaultDecodedBytes } from '../rpc/decoded-limit.js';
 import type { Interceptor } from '../rpc/interceptor.js';
 import { checkLimit } from '../rpc/limit.js';
 import type { Logger } from '../rpc/log.js';
 import type { EngineName } from '../transport/named.js';
 import { checkTls, type ServerTls } from '../transport/tls.js';
 import type { Engine } from '../transport/transport.js';
-import type { OverloadOptions } from './overload/options.js';
+import { type OverloadOptions, overloadSettings } from './overload/options.js';
 import type { WorkerCount } from './workers/ports.js';
 
 export type ServerOptions = {
@@ -80,6 +81,36 @@ export type ServeOptions = {
 /** Where the server is to listen. */
 export const wantedAddress = ({ address = '127.0.0.1:0' }: ServerOptions): string => address;
 
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+const MAX_METADATA_BYTES = 16 * 1024;
+
+/** What the gate lets in. @throws RangeError or TypeError that names a setting of `overload` */
+export const gateOptions = ({ overload, ...options }: ServerOptions) => ({
+  maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
+  maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
+  timeoutMs: options.timeoutMs ?? 60_000,
+  overload: overload === false ? undefined : overloadSettings(overload ?? {}),
+});
+
+/** What a request may take once decoded. */
+export const requestLimit = ({
+  maxMessageBytes = MAX_MESSAGE_BYTES,
+  maxDecodedBytes,
+}: ServerOptions): DecodedLimit => ({
+  bytes: maxDecodedBytes ?? defaultDecodedBytes(maxMessageBytes),
+  side: 'server',
+});
+
+/** Where the transport listens, and the limits of messages and connections. */
+export const listenOptions = (options: ServerOptions) => ({
+  address: wantedAddress(options),
+  maxMessageBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+  maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
+  maxStreamsPerConnection: options.maxStreamsPerConnection ?? 1_000,
+  maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 256,
+  compression: options.compression ?? 'identity',
+});
+
 /**
  * Checks what needs nothing else to be checked.
  * @throws RangeError, TypeError or RpcError that names the option
@@ -87,7 +118,7 @@ export const wantedAddress = ({ address = '127.0.0.1:0' }: ServerOptions): strin
 export function checkOptions(options: ServerOptions): void {
   parseAddress(wantedAddress(options));
   compressionNamed(options.compression ?? 'identity');
-  checkTls(options.tls);
+  checkTls(options.tls, 'server');
   checkListing(options);
   deadlineIn(options.timeoutMs ?? 0);
   for (const name of ['drainMs', 'graceMs'] as const) checkLimit(name, options[name], 0);

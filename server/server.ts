@@ -6,7 +6,6 @@ import {
 } from '../codec/grpc-definition.js';
 import type { Serialization } from '../codec/serialization.js';
 import type { Registration } from '../plugin/plugin.js';
-import { defaultDecodedBytes } from '../rpc/decoded-limit.js';
 import { RpcError } from '../rpc/error.js';
 import { MAX_TIMER_MS } from '../rpc/limit.js';
 import { type Logger, stderrLogger } from '../rpc/log.js';
@@ -15,21 +14,28 @@ import type { Implementation } from '../rpc/signature.js';
 import { Status } from '../rpc/status.js';
 import { hasSide } from '../rpc/surrounding-call.js';
 import { engineNamed } from '../transport/named.js';
+import type { TlsRenewal } from '../transport/tls.js';
 import type { Engine, Listener } from '../transport/transport.js';
 import { advertised } from './advertise.js';
 import { drain } from './drain.js';
 import { Gate } from './gate.js';
 import { Health } from './health.js';
 import type { ServerLoad } from './load.js';
-import { checkOptions, type ServeOptions, type ServerOptions, wantedAddress } from './options.js';
-import { overloadSettings } from './overload/options.js';
+import {
+  checkOptions,
+  gateOptions,
+  listenOptions,
+  requestLimit,
+  type ServeOptions,
+  type ServerOptions,
+  wantedAddress,
+} from './options.js';
 import { buildRoutes, checkImplementation, type Registered } from './router.js';
 import { onSignals } from './signals.js';
+import { ServedTls } from './tls.js';
 import type { Fleet } from './workers/fleet.js';
 import type { WorkerCount } from './workers/ports.js';
 
-const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
-const MAX_METADATA_BYTES = 16 * 1024;
 /** How long a worker may take to close beyond its drain and grace: a registry that does not answer takes 10 s of it. */
 const WORKER_MARGIN_MS = 15_000;
 
@@ -43,6 +49,7 @@ export class Server implements AsyncDisposable {
   readonly #gate: Gate;
   readonly #healthGate: Gate;
   readonly #health: Health;
+  readonly #tls: ServedTls;
   readonly #registered = new Map<string, Registered>();
   readonly #registrations: Registration[] = [];
   #listener: Listener | undefined;
@@ -67,18 +74,11 @@ export class Server implements AsyncDisposable {
     this.#logger = options.logger ?? stderrLogger;
     this.#engine = engineNamed(options.transport ?? 'h2');
     checkOptions(options);
-    const limits = {
-      maxConcurrentCalls: options.maxConcurrentCalls ?? 10_000,
-      maxMetadataBytes: options.maxMetadataBytes ?? MAX_METADATA_BYTES,
-      timeoutMs: options.timeoutMs ?? 60_000,
-    };
-    const { overload } = options;
-    this.#gate = new Gate({
-      ...limits,
-      overload: overload === false ? undefined : overloadSettings(overload ?? {}),
-    });
+    this.#tls = new ServedTls(options.tls, this.#engine, this.#logger);
+    const gate = gateOptions(options);
+    this.#gate = new Gate(gate);
     // A server that has too much to do is well, and must not be taken for one that is not.
-    this.#healthGate = new Gate({ ...limits, overload: undefined });
+    this.#healthGate = new Gate({ ...gate, overload: undefined });
     this.#health = new Health();
   }
 
@@ -183,22 +183,16 @@ export class Server implements AsyncDisposable {
   }
 
   async #serveHere(): Promise<void> {
-    const { tls, maxMessageBytes, maxStreamsPerConnection, maxConnectionsPerAddress } = this.#options;
-    const { maxMetadataBytes, compression, handleSignals } = this.#options;
     this.#listener = await this.#engine.listen({
-      address: wantedAddress(this.#options),
-      tls,
+      ...listenOptions(this.#options),
+      tls: this.#tls.load(),
       routes: this.#routes(),
-      maxMessageBytes: maxMessageBytes ?? MAX_MESSAGE_BYTES,
-      maxMetadataBytes: maxMetadataBytes ?? MAX_METADATA_BYTES,
-      maxStreamsPerConnection: maxStreamsPerConnection ?? 1_000,
-      maxConnectionsPerAddress: maxConnectionsPerAddress ?? 256,
-      compression: compression ?? 'identity',
       logger: this.#logger,
     });
     try {
       this.#refuseWhenHurried();
-      if (handleSignals) this.#forgetSignals = onSignals(this, this.#logger);
+      this.#tls.serve(this.#listener);
+      if (this.#options.handleSignals) this.#forgetSignals = onSignals(this, this.#logger);
       this.#health.serving([...this.#registered.keys()]);
       await this.initPlugins();
     } catch (error) {
@@ -215,8 +209,7 @@ export class Server implements AsyncDisposable {
       plugin.kind === 'tracing' ? [plugin.interceptor] : [],
     );
     const interceptors = [...tracing, ...(this.#options.interceptors ?? [])];
-    const { maxMessageBytes = MAX_MESSAGE_BYTES, maxDecodedBytes } = this.#options;
-    const limit = { bytes: maxDecodedBytes ?? defaultDecodedBytes(maxMessageBytes), side: 'server' } as const;
+    const limit = requestLimit(this.#options);
     const ours = { service, implementation: this.#health.implementation, serializations: [] };
     const health = this.#registered.get(service.name) ?? ours;
     const others = [...this.#registered.values()].filter((one) => one !== health);
@@ -244,6 +237,15 @@ export class Server implements AsyncDisposable {
       );
       this.#refuseWhenHurried();
     }
+  }
+
+  /**
+   * Gives new connections other certificates; open ones keep theirs, and what is left out stays as it is. Without an
+   * argument `certFile`, `keyFile` and `caFile` are read again at once.
+   * @throws RpcError or TypeError that names what is wrong, or when the server does not serve; then nothing changes
+   */
+  async reloadTls(renewal?: TlsRenewal): Promise<void> {
+    await this.#tls.reload(renewal);
   }
 
   /**
@@ -275,7 +277,7 @@ export class Server implements AsyncDisposable {
     this.#forgetSignals();
     const limitMs = times.drainMs + times.graceMs + WORKER_MARGIN_MS;
     await this.#fleet?.end({ limitMs, hurry: this.#hurried });
-    if (!this.#listener) return;
+    if (!this.#listener) return this.#tls.close();
     await drain({
       health: this.#health,
       registrations: this.#registrations,
@@ -286,6 +288,7 @@ export class Server implements AsyncDisposable {
       hurry: this.#hurried,
       logger: this.#logger,
     });
+    this.#tls.close();
   }
 
   /** A start that `closeNow()` did not wait for ends here. */

@@ -5,7 +5,7 @@ import type { RpcError } from '../rpc/error.js';
 import type { Logger } from '../rpc/log.js';
 import type { Metadata } from '../rpc/metadata.js';
 import type { MethodKind } from '../rpc/service.js';
-import type { ClientTls, ServerTls } from './tls.js';
+import type { TlsMaterial, TlsSource } from './tls/material.js';
 import type { WireMethod } from './wire-method.js';
 
 /** Carries one call to one node and back. The transport ends a call at its deadline by itself. */
@@ -68,6 +68,8 @@ export interface ReplyStream extends AsyncIterable<unknown>, Cancellable {
 /** A way of carrying calls, with both its halves. */
 export interface Engine {
   readonly name: string;
+  /** False where there is nothing to encrypt: `tls` is not looked at, and `reloadTls` refused. @default true */
+  readonly hasTls?: boolean | undefined;
   /** Opens nothing yet: the connection is made on its first call. */
   connect(options: ConnectOptions): Connection;
   /** Resolves when the address takes connections; rejects when it cannot be had. */
@@ -76,7 +78,8 @@ export interface Engine {
 
 export type ConnectOptions = {
   readonly address: string;
-  readonly tls: ClientTls | undefined;
+  /** Asked for each new connection, since certificates are renewed. */
+  readonly tls: TlsSource | undefined;
   readonly maxMessageBytes: number;
   readonly compression: CompressionName;
   /** Told when the connection has failed or broken, and when it stands again; meanwhile it is tried again and again. */
@@ -85,6 +88,8 @@ export type ConnectOptions = {
 
 /** The connection to one node, shared by calls. */
 export interface Connection extends Transport {
+  /** What has made it fail may be mended: one that waits before it connects again does not wait any longer. */
+  connectNow?(): void;
   /** Takes no new calls, lets those in flight end, and cuts off what is left after `graceMs`. Harmless twice. */
   close(graceMs: number): Promise<void>;
 }
@@ -92,7 +97,8 @@ export interface Connection extends Transport {
 export type ListenOptions = {
   /** Port 0 takes a free one. */
   readonly address: string;
-  readonly tls: ServerTls | undefined;
+  /** Those of the start; `Listener.renewTls` gives others. */
+  readonly tls: TlsMaterial | undefined;
   readonly routes: Routes;
   readonly maxMessageBytes: number;
   /** The server refuses calls that bring more; what it leaves to the transport is to let that much come. */
@@ -106,6 +112,8 @@ export type ListenOptions = {
 export interface Listener {
   /** With the port that was taken. */
   readonly address: string;
+  /** New connections get these certificates, those that are open stay. Without it a server's cannot be renewed. */
+  renewTls?(tls: TlsMaterial): void;
   /**
    * Refuses new calls so that clients go elsewhere, lets those in flight end, cuts off the rest after `graceMs`.
    * Called again with less, it cuts the grace short.

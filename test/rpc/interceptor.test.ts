@@ -4,6 +4,7 @@ import type { Call, Reply } from '../../rpc/call.js';
 import { compose, type Interceptor } from '../../rpc/interceptor.js';
 import { Metadata } from '../../rpc/metadata.js';
 
+const empty = { method: { kind: 'unary' } } as Call;
 const reply = (message: unknown): Reply => ({ message, header: new Metadata(), trailer: new Metadata() });
 
 test('the first interceptor is the outermost, and without one the call goes straight on', async () => {
@@ -20,7 +21,7 @@ test('the first interceptor is the outermost, and without one the call goes stra
     order.push('last');
     return reply(call.message);
   };
-  const call = { message: 'm' } as Call;
+  const call = { message: 'm', method: { kind: 'unary' } } as Call;
   assert.equal((await compose([named('a'), named('b')], last)(call)).message, 'm');
   assert.deepEqual(order, ['a in', 'b in', 'last', 'b out', 'a out']);
   assert.equal(compose([], last), last);
@@ -33,8 +34,8 @@ test('an interceptor may answer by itself, or go on twice', async () => {
     await next(call);
     return next(call);
   };
-  assert.equal((await compose([twice], last)({} as Call)).message, 2);
+  assert.equal((await compose([twice], last)(empty)).message, 2);
   const own: Interceptor = async () => reply('own');
-  assert.equal((await compose([own, twice], last)({} as Call)).message, 'own');
+  assert.equal((await compose([own, twice], last)(empty)).message, 'own');
   assert.equal(calls, 2);
 });

@@ -26,7 +26,7 @@ import { checkCompression } from './write-flags.js';
 export class GrpcConnection implements Connection {
   readonly #address: string;
   readonly #options: ConnectOptions;
-  readonly #channel: Channel;
+  #channel: Channel;
   readonly #onReachable: (reachable: boolean) => void;
   readonly #calls = new Set<Cancellable>();
   #reachable = true;
@@ -38,10 +38,7 @@ export class GrpcConnection implements Connection {
     this.#address = options.address;
     this.#options = options;
     this.#onReachable = options.onReachable;
-    const { Channel } = grpc();
-    this.#channel = outsideCalls(
-      () => new Channel(target(options.address), channelCredentials(options.tls), channelOptions(options)),
-    );
+    this.#channel = channelFor(options);
   }
 
   unary(call: UnaryCall): Cancellable {
@@ -75,6 +72,16 @@ export class GrpcConnection implements Connection {
     this.#calls.add(stream);
     stream.start(metadataOf(call), requests);
     return stream;
+  }
+
+  /** grpc-js waits up to five seconds before it connects again, and lets nobody cut that short: another channel does not. */
+  connectNow(): void {
+    const failed = this.#channel;
+    const state = failed.getConnectivityState(false);
+    if (this.#closing || state !== grpc().connectivityState.TRANSIENT_FAILURE) return;
+    this.#channel = channelFor(this.#options);
+    failed.close();
+    this.#watch();
   }
 
   close(graceMs: number): Promise<void> {
@@ -119,9 +126,10 @@ export class GrpcConnection implements Connection {
   /** Follows the channel's state for as long as it lives, from the first call on. */
   #watch(): void {
     this.#watching = true;
-    const state = this.#channel.getConnectivityState(true);
-    this.#channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
-      if (this.#closing) return;
+    const channel = this.#channel;
+    const state = channel.getConnectivityState(true);
+    channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => {
+      if (this.#closing || channel !== this.#channel) return;
       this.#look();
       this.#watch();
     });
@@ -147,6 +155,13 @@ export class GrpcConnection implements Connection {
         maybeExecuted: false,
       });
   }
+}
+
+function channelFor(options: ConnectOptions): Channel {
+  const { Channel } = grpc();
+  return outsideCalls(
+    () => new Channel(target(options.address), channelCredentials(options.tls), channelOptions(options)),
+  );
 }
 
 function target(address: string): string {

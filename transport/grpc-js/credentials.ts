@@ -1,31 +1,77 @@
 import type { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
-import { tls as nodeTls } from '../node-tls.js';
-import type { ClientTls, Pem, ServerTls } from '../tls.js';
+import { RpcError } from '../../rpc/error.js';
+import { lazily } from '../../rpc/lazily.js';
+import { serverContext, type TlsMaterial, type TlsSource } from '../tls/material.js';
 import { grpc } from './package.js';
 
-const MIN_VERSION = 'TLSv1.2';
-
-export function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
-  const { ChannelCredentials } = grpc();
-  if (!tls) return ChannelCredentials.createInsecure();
-  const { ca, cert, key } = tls;
-  const context = nodeTls().createSecureContext({
-    minVersion: MIN_VERSION,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert, key }),
-  });
-  return ChannelCredentials.createFromSecureContext(context);
+export function channelCredentials(tls: TlsSource | undefined): ChannelCredentials {
+  if (!tls) return grpc().ChannelCredentials.createInsecure();
+  return new (renewing().Channel)(tls);
 }
 
-export function serverCredentials(tls: ServerTls | undefined): ServerCredentials {
-  const { ServerCredentials } = grpc();
-  if (!tls) return ServerCredentials.createInsecure();
-  const pair = { private_key: bytes(tls.key), cert_chain: bytes(tls.cert) };
-  return ServerCredentials.createSsl(
-    tls.ca === undefined ? null : bytes(tls.ca),
-    [pair],
-    tls.ca !== undefined,
-  );
-}
+/** Credentials of a server whose certificates may be renewed. */
+export type ServedCredentials = ServerCredentials & { renew(tls: TlsMaterial): void };
 
-const bytes = (pem: Pem): Buffer => (typeof pem === 'string' ? Buffer.from(pem) : pem);
+export const servedCredentials = (tls: TlsMaterial): ServedCredentials => new (renewing().Server)(tls);
+
+/** Classes, since grpc-js takes only what extends its own; made late, since it is loaded late. */
+const renewing = lazily(() => {
+  const { ChannelCredentials, ServerCredentials } = grpc();
+
+  /** A channel keeps its credentials for life. These ask for the certificates of each connection. */
+  class Channel extends ChannelCredentials {
+    readonly #tls: TlsSource;
+
+    constructor(tls: TlsSource) {
+      super();
+      this.#tls = tls;
+    }
+
+    override _isSecure(): boolean {
+      return true;
+    }
+
+    override _equals(other: ChannelCredentials): boolean {
+      return this === other;
+    }
+
+    override _createSecureConnector(
+      ...options: Parameters<ChannelCredentials['_createSecureConnector']>
+    ): ReturnType<ChannelCredentials['_createSecureConnector']> {
+      const insecure = ChannelCredentials.createInsecure()._createSecureConnector(...options);
+      const connect: typeof insecure.connect = async (socket) => {
+        const secure = ChannelCredentials.createFromSecureContext(contextOf(this.#tls));
+        return secure._createSecureConnector(...options).connect(socket);
+      };
+      return { ...insecure, connect };
+    }
+  }
+
+  class Served extends ServerCredentials {
+    constructor(tls: TlsMaterial) {
+      super({ requestCert: tls.ca !== undefined }, pemsOf(tls));
+    }
+
+    override _equals(other: ServerCredentials): boolean {
+      return this === other;
+    }
+
+    renew(tls: TlsMaterial): void {
+      this.updateSecureContextOptions(pemsOf(tls));
+    }
+  }
+
+  return { Channel, Server: Served };
+});
+
+// The variable is one that grpc-js reads, too.
+const pemsOf = (tls: TlsMaterial) => ({ ...serverContext(tls), ciphers: process.env.GRPC_SSL_CIPHER_SUITES });
+
+/** @throws Error whose text grpc-js shows in the error of the calls */
+function contextOf(tls: TlsSource) {
+  try {
+    return tls.current().context;
+  } catch (reason) {
+    throw new Error(RpcError.from(reason).details, { cause: reason });
+  }
+}

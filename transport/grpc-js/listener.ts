@@ -1,8 +1,14 @@
-import type { Server, ServerDuplexStream, ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import type {
+  Server,
+  ServerCredentials,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  sendUnaryData,
+} from '@grpc/grpc-js';
 import { formatAddress, parseAddress } from '../../rpc/address.js';
 import { listenError } from '../listen-error.js';
 import type { Listener, ListenOptions, Route } from '../transport.js';
-import { serverCredentials } from './credentials.js';
+import { servedCredentials } from './credentials.js';
 import { GrpcIncomingStream, GrpcIncomingUnary } from './incoming.js';
 import { serverOptions } from './options.js';
 import { grpc } from './package.js';
@@ -16,7 +22,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       `compression of replies: grpc-js has only 'identity', got '${options.compression}' (requests it can compress)`,
     );
   }
-  const { Server } = grpc();
+  const { Server, ServerCredentials } = grpc();
   const server = new Server(serverOptions(options));
   wrapRequestHeaders(server);
   markUnknownMethods(server);
@@ -25,11 +31,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     // On the wire the other kinds are one: requests one way, replies the other.
     else server.register(path, stream(route), identity, identity, 'bidi');
   }
-  const port = await bind(server, options);
+  const secure = options.tls && servedCredentials(options.tls);
+  const port = await bind(server, options.address, secure ?? ServerCredentials.createInsecure());
   const address = parseAddress(options.address);
   let closing: Promise<void> | undefined;
   return {
     address: address.kind === 'unix' ? options.address : formatAddress({ ...address, port }),
+    ...(secure ? { renewTls: (tls) => secure.renew(tls) } : {}),
     close(graceMs) {
       closing ??= close(server, graceMs);
       if (graceMs === 0) server.forceShutdown();
@@ -38,10 +46,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
-function bind(server: Server, options: ListenOptions): Promise<number> {
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(options.address, serverCredentials(options.tls), (error, port) => {
-      if (error) reject(listenError(options.address, error));
+    server.bindAsync(address, credentials, (error, port) => {
+      if (error) reject(listenError(address, error));
       else resolve(port);
     });
   });

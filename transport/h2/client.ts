@@ -186,6 +186,14 @@ export class H2Connection implements Connection {
     if (this.#waiting.length === 0) socket.unref();
   }
 
+  connectNow(): void {
+    if (!this.#failedBy || this.#socket || this.#closing) return;
+    clearTimeout(this.#retry);
+    // Calls may wait again, for this attempt.
+    this.#failedBy = undefined;
+    this.#connect();
+  }
+
   #failed(reason: Error): void {
     const error = unavailable(`no connection to ${this.#options.address}: ${reason.message}`, reason);
     // Before others are told, who may close this connection for it: these calls go elsewhere.

@@ -1,13 +1,14 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { connect as connectTcp, isIP, Socket } from 'node:net';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import { type Address, parseAddress } from '../../rpc/address.js';
+import { RpcError } from '../../rpc/error.js';
 import { tls as nodeTls } from '../node-tls.js';
-import type { ClientTls } from '../tls.js';
+import type { TlsSource } from '../tls/material.js';
 
 /** A socket to the address; with TLS one that has agreed on HTTP/2 (RFC 9113, 3.2), else with prior knowledge (3.3). */
 export function dial(
   address: string,
-  tls: ClientTls | undefined,
+  tls: TlsSource | undefined,
   onConnected: (error?: Error) => void,
 ): Socket {
   const to = parseAddress(address);
@@ -17,17 +18,21 @@ export function dial(
     socket.once('connect', () => onConnected());
     return socket;
   }
-  const { ca, cert, key, serverName = hostOf(to) } = tls;
+  let secureContext: SecureContext;
+  try {
+    secureContext = tls.current().context;
+  } catch (reason) {
+    // A connection that fails, like any other; the next one may find the files in order.
+    return new Socket().destroy(new Error(RpcError.from(reason).details, { cause: reason }));
+  }
+  const { serverName = hostOf(to) } = tls;
   const socket: TLSSocket = nodeTls().connect({
     ...where,
     // RFC 6066, 3: an IP address is no server name, but the certificate has to be for it all the same.
     ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
     checkServerIdentity: (_, certificate) => nodeTls().checkServerIdentity(serverName, certificate),
     ALPNProtocols: ['h2'],
-    minVersion: 'TLSv1.2',
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    secureContext,
   });
   socket.setNoDelay(true);
   socket.once('secureConnect', () => {
@@ -38,7 +43,7 @@ export function dial(
 }
 
 /** `:authority`: the name that the server is asked for. */
-export function authorityOf(address: string, tls: ClientTls | undefined): string {
+export function authorityOf(address: string, tls: TlsSource | undefined): string {
   if (tls?.serverName) return tls.serverName;
   return parseAddress(address).kind === 'unix' ? 'localhost' : address;
 }

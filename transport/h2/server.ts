@@ -43,7 +43,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
   const { tls, maxConnectionsPerAddress, logger } = options;
   const addresses = new AddressLimit(maxConnectionsPerAddress, logger);
-  const admitted = tls ? handshakes(tls, { timeoutMs: PREFACE_TIMEOUT_MS }, accept) : accept;
+  const secure = tls && handshakes(tls, { timeoutMs: PREFACE_TIMEOUT_MS }, accept);
+  const admitted = secure?.take ?? accept;
   const server = createServer({ noDelay: true }, (socket) => {
     if (addresses.admit(socket)) admitted(socket);
     else socket.destroy();
@@ -89,6 +90,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
   return {
     address,
+    ...(secure ? { renewTls: secure.renew } : {}),
     close(graceMs) {
       closing ??= close(graceMs);
       if (graceMs === 0) cutOff();

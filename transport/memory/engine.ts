@@ -10,6 +10,7 @@ export function memory(): Engine {
   const network = new MemoryNetwork();
   return {
     name: 'memory',
+    hasTls: false,
     connect: (options) => new MemoryConnection(network, options),
     listen: (options) => network.listen(options),
   };

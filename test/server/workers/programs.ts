@@ -11,7 +11,10 @@ import { local } from 'lictor/plugin/local';
 import { isRunning } from '../../../plugin/local/process.js';
 import { type Who, Workers } from './service.js';
 
-export type ProgramOptions = Pick<ServerOptions, 'address' | 'drainMs' | 'graceMs' | 'handleSignals'> &
+export type ProgramOptions = Pick<
+  ServerOptions,
+  'address' | 'drainMs' | 'graceMs' | 'handleSignals' | 'tls'
+> &
   ServeOptions & { readonly folder: string; readonly journal: string };
 
 type Told = { readonly address: string; readonly addresses: readonly string[] } | { readonly failed: string };

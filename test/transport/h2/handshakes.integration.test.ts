@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { handshakes } from '../../../transport/h2/handshakes.js';
+import { checkedMaterial } from '../../../transport/tls/material.js';
 import { type Authority, type Certificate, createAuthority } from '../certificates.js';
 
 describe('handshakes of TLS', { timeout: 20_000 }, () => {
@@ -16,11 +17,12 @@ describe('handshakes of TLS', { timeout: 20_000 }, () => {
 
   async function listening(limits: { timeoutMs: number; maxUnderWay: number }) {
     const accepted: Socket[] = [];
+    const material = checkedMaterial(certificate, { ca: 'ca', cert: 'cert', key: 'key' });
     let arrived = 0;
-    const door = handshakes(certificate, limits, (socket) => accepted.push(socket));
+    const door = handshakes(material, limits, (socket) => accepted.push(socket));
     const server = createServer((socket) => {
       socket.on('error', () => {});
-      door(socket);
+      door.take(socket);
       arrived++;
       server.emit('arrival');
     });

@@ -1,0 +1,3 @@
+import { tlsRenewalContract } from '../contract/tls-renewal.js';
+
+tlsRenewalContract('grpc-js');
