@@ -25,11 +25,12 @@ const HELP = `npm run bench:calls -- [options]
   --against DIR  instead of other stacks, the Lictor built in DIR beside this one: CPU per call of Lictor's own stacks
 
 With --against, DIR is a checkout after "npm ci && npm run build", or an installed package. Both builds run at the same
-time, with this benchmark's code, and work in turn: old new new old, as often as a round lasts. Each round has processes
-of its own, and gives one ratio. First this build runs against itself (A/A). "new to old" is the median of the ratios,
-and ± its standard error. The spread of A/A is the larger of how far the median of its ratios is from 1, and that median's
-standard error. A row is slower when it is so by more than 3 %, by more than twice the spread, and by more than
-twice ±; the exit code is 1 then. All rows take about 20 minutes.`;
+time, with this benchmark's code, and work in turn in pieces of 50 ms: old new new old, as often as a round lasts. Each
+round has processes of its own, and gives one ratio: that of the lower quarters of the pieces, since what else runs on
+the machine only adds to them. First this build runs against itself (A/A). "new to old" is the median of the ratios, and
+± its standard error. The spread of A/A is the larger of how far the median of its ratios is from 1, and that median's
+standard error. A row is slower when it is so by more than 3 %, by more than twice the spread, and by more than twice ±;
+the exit code is 1 then. All rows take about 20 minutes.`;
 
 const { values: args } = parseArgs({
   options: {

@@ -1,4 +1,4 @@
-import { type Compared, compared, median } from '../verdict.js';
+import { type Compared, compared, median, undisturbed } from '../verdict.js';
 import type { Kind } from './kinds.js';
 import { type Plan, planned, type Work } from './plan.js';
 import { type Memory, medians, type Row, type Skipped } from './results.js';
@@ -26,8 +26,8 @@ export type Comparison = {
   readonly skipped: Skipped[];
 };
 
-/** How long each of two builds works for one ratio. */
-const PAIR_MS = 100;
+/** How long each of two builds works at a stretch. */
+const PIECE_MS = 50;
 const MEMORY_ROUNDS = 3;
 
 /** Every row of Lictor's own stacks, of an old build beside a new one. */
@@ -50,10 +50,8 @@ export async function measureAgainst(plan: Plan, builds: Builds): Promise<Compar
   return { rows, memory, skipped: skipped.filter(({ kind }) => kind !== 'cold start') };
 }
 
-/** What two sets of processes gave at about the same time. */
-type Pair = readonly [Row, Row];
-/** By round. */
-type Pairs = Pair[][];
+/** What two sets of processes gave in one round, piece by piece. */
+type Round = readonly [Row[], Row[]];
 
 /**
  * Two sets of processes at the same time, which work in turn, so that what drifts falls on both. Each round has
@@ -64,8 +62,8 @@ async function inTurn(
   { entry, kinds }: Work,
   what: string,
   builds: readonly [string, string],
-): Promise<Map<Kind, Pairs>> {
-  const pairs = new Map<Kind, Pairs>(kinds.map((kind) => [kind, []]));
+): Promise<Map<Kind, Round[]>> {
+  const rounds = new Map<Kind, Round[]>(kinds.map((kind) => [kind, []]));
   for (let round = 1; round <= plan.rounds; round++) {
     plan.say(`${entry.name}, ${what}: round ${round} of ${plan.rounds}`);
     using a = await startBoth(entry, builds[0], plan);
@@ -73,51 +71,41 @@ async function inTurn(
     for (const kind of kinds) {
       // This only warms the compilers.
       for (const running of [a, b]) await sample(plan.h2load, running, kind, Math.ceil(plan.ms / 2));
-      pairs.get(kind)!.push(await pairsOf(plan, a, b, kind));
+      rounds.get(kind)!.push(await roundOf(plan, a, b, kind));
     }
   }
-  return pairs;
+  return rounds;
 }
 
-/** One round: a b b a, as often as it lasts. Short pieces, since what else the machine does comes and goes. */
-async function pairsOf(plan: Plan, a: Running, b: Running, kind: Kind): Promise<Pair[]> {
-  const count = kind.load === 'h2load' ? 1 : Math.max(1, Math.round(plan.ms / PAIR_MS));
-  const piece = (running: Running) => sample(plan.h2load, running, kind, Math.ceil(plan.ms / count / 2));
-  const pairs: Pair[] = [];
+/** a b b a, as often as a round lasts. Short pieces, since what else the machine does comes and goes. */
+async function roundOf(plan: Plan, a: Running, b: Running, kind: Kind): Promise<Round> {
+  const count = kind.load === 'h2load' ? 1 : Math.max(1, Math.round(plan.ms / PIECE_MS / 2));
+  const round: Round = [[], []];
   for (let i = 0; i < count; i++) {
-    const first = await piece(a);
-    const b2 = [await piece(b), await piece(b)] as const;
-    pairs.push([mean(first, await piece(a)), mean(...b2)]);
+    for (const which of [0, 1, 1, 0] as const) {
+      const running = which === 0 ? a : b;
+      round[which].push(await sample(plan.h2load, running, kind, Math.ceil(plan.ms / count / 2)));
+    }
   }
-  return pairs;
+  return round;
 }
 
-/** Of two samples that took as long. */
-function mean(one: Row, two: Row): Row {
-  const both = (a: number, b: number) => (a + b) / 2;
-  const clients = [one.clientCpuUs, two.clientCpuUs] as const;
-  return {
-    ...one,
-    callsPerSecond: both(one.callsPerSecond, two.callsPerSecond),
-    serverCpuUs: both(one.serverCpuUs, two.serverCpuUs),
-    clientCpuUs: clients[0] !== null && clients[1] !== null ? both(clients[0], clients[1]) : null,
-  };
-}
-
-function comparedRows(against: Pairs, itself: Pairs): ComparedRow[] {
-  const { stack, kind, inFlight, clientCpuUs } = against[0]![0]![0];
+function comparedRows(against: readonly Round[], itself: readonly Round[]): ComparedRow[] {
+  const { stack, kind, inFlight, clientCpuUs } = against[0]![0][0]!;
   const sides = clientCpuUs === null ? (['server'] as const) : (['server', 'client'] as const);
   return sides.map((side) => {
     const us = (row: Row) => (side === 'server' ? row.serverCpuUs : row.clientCpuUs!);
-    const ratios = (rounds: Pairs) => rounds.map((pairs) => median(pairs.map(([a, b]) => us(b) / us(a))));
-    const middle = (which: 0 | 1, of: (row: Row) => number) =>
-      median(against.flat().map((pair) => of(pair[which])));
+    const usOf = (pieces: readonly Row[]) => undisturbed(pieces.map(us));
+    const ratios = (rounds: readonly Round[]) => rounds.map(([a, b]) => usOf(b) / usOf(a));
+    const middle = (which: 0 | 1, of: (pieces: readonly Row[]) => number) =>
+      median(against.map((round) => of(round[which])));
+    const perSecond = (pieces: readonly Row[]) => median(pieces.map((row) => row.callsPerSecond));
     return {
       ...{ stack, kind, inFlight, side },
-      oldUs: middle(0, us),
-      newUs: middle(1, us),
-      oldPerSecond: middle(0, (row) => row.callsPerSecond),
-      newPerSecond: middle(1, (row) => row.callsPerSecond),
+      oldUs: middle(0, usOf),
+      newUs: middle(1, usOf),
+      oldPerSecond: middle(0, perSecond),
+      newPerSecond: middle(1, perSecond),
       ...compared(ratios(against), ratios(itself)),
     };
   });

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineService, unary } from 'lictor';
 import { cpuPerCall, type Side, startSide, stopSide } from '../child-cpu.js';
-import { errorOf, median } from '../verdict.js';
+import { errorOf, median, undisturbed } from '../verdict.js';
 import { inherit } from './service.js';
 import { type State, states } from './states.js';
 
@@ -70,7 +70,7 @@ async function round({ node, calls, build, old }: Plan): Promise<Round> {
       }
     }
     return (state, build) => {
-      return median(
+      return undisturbed(
         sides[subjects.findIndex((one) => one.state === state && one.build === build)]!.usPerCall,
       );
     };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { compared, errorOf, median, spreadOf } from '../../bench/verdict.js';
+import { compared, errorOf, median, spreadOf, undisturbed } from '../../bench/verdict.js';
 
 /** Nine ratios whose median is `middle`, up to `noise` from it on both sides. */
 const ratios = (middle: number, noise = 0) =>
@@ -48,4 +48,11 @@ test('the standard error is that of a median', () => {
 test('a median of an even number of values is between the middle ones', () => {
   assert.equal(median([4, 1, 3, 2]), 2.5);
   assert.equal(median([3, 1, 2]), 2);
+});
+
+test('a round is what its undisturbed pieces say', () => {
+  assert.equal(undisturbed([3]), 3);
+  assert.equal(undisturbed([9, 2, 1, 8, 3, 7, 4, 6, 5]), 3);
+  assert.equal(undisturbed([2, 2, 2, 50, 90, 2, 70, 2, 60]), 2);
+  assert.ok(Number.isNaN(undisturbed([])));
 });
