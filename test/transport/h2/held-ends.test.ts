@@ -61,6 +61,28 @@ describe('the end of requests that may be reset', () => {
     assert.equal(seen(server.handled), 'whole');
   });
 
+  it('is held while the socket is not read', async () => {
+    const server = serverSide();
+    server.socket.pause();
+    await server.receive(SETTINGS, open(GRPC_JS), data(1, one, END_STREAM));
+    await sleep(30);
+    assert.equal(seen(server.handled), 'open');
+    server.socket.resume();
+    await server.receive(reset(1, CANCEL));
+    assert.equal(seen(server.handled), 'CANCELLED');
+  });
+
+  it('is an end when the socket is read again and brings no reset', async () => {
+    const server = serverSide();
+    server.socket.pause();
+    await server.receive(SETTINGS, open(GRPC_JS), data(1, one, END_STREAM));
+    await sleep(30);
+    assert.equal(seen(server.handled), 'open');
+    server.socket.resume();
+    while (seen(server.handled) === 'open') await sleep(1);
+    assert.equal(seen(server.handled), 'whole');
+  });
+
   it('is held while the next frame has come only in part', async () => {
     const server = serverSide();
     const late = reset(1, CANCEL);
