@@ -78,6 +78,11 @@ export abstract class ServerCall implements CallContext, Timed {
     return this.#controller.signal;
   }
 
+  /** Who has asked for the signal before, an interceptor that copies the call for one, need not be where the handler is. */
+  handlerBegins(): void {
+    if (this.#controller) this.#listening = currentContext();
+  }
+
   get header(): Metadata {
     this.#header ??= new Metadata();
     return this.#header;
