@@ -4,6 +4,7 @@ import { type CallContext, streamsReplies } from '../rpc/call.js';
 import { isRpcError, RpcError } from '../rpc/error.js';
 import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
 import type { Logger } from '../rpc/log.js';
+import { NOT_EXECUTED } from '../rpc/not-executed.js';
 import type { Method } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import { within } from '../rpc/surrounding-call.js';
@@ -173,8 +174,16 @@ const behindInterceptors =
     return { message, header: context.header, trailer: context.trailer };
   };
 
-/** Metadata that no client takes is left out; the status and its text are worth more. */
+/**
+ * Metadata that no client takes is left out; the status and its text are worth more. So is the mark of a call that has not
+ * run, from an error of another server that a handler passes on: the handler has run.
+ */
 function sendable(error: RpcError): RpcError {
+  if (error.maybeExecuted && error.metadata?.get(NOT_EXECUTED) !== undefined) {
+    const metadata = error.metadata.clone();
+    metadata.delete(NOT_EXECUTED);
+    return sendable(new RpcError(error.code, error.details, { metadata }));
+  }
   if (!error.metadata || error.metadata.sizeBytes <= MAX_RESPONSE_METADATA_BYTES) return error;
   const bytes = error.metadata.sizeBytes;
   return new RpcError(
