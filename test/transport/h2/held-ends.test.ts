@@ -34,7 +34,16 @@ describe('the end of requests that may be reset', () => {
     ),
     'without a message': [endAlone, reset(1, CANCEL)],
   };
-  for (const userAgent of [undefined, GRPC_JS, 'connect-es/2.1.2', 'my-app/1.0 grpc-node-js/1.9.5 x']) {
+  for (const userAgent of [
+    undefined,
+    GRPC_JS,
+    'connect-es/2.1.2',
+    'my-app/1.0 grpc-node-js/1.9.5 x',
+    'lictor-gateway/2.0 grpc-node-js/1.9.5',
+    'lictor/1.0 grpc-node-js/1.9.5',
+    'grpc-go-migration',
+    'my grpc-go/1.60.0 grpc-node-js/1.9.5',
+  ]) {
     for (const [how, chunks] of Object.entries(broken)) {
       it(`of ${userAgent ?? 'a client without a name'} is a cancellation: ${how}`, async () => {
         const server = serverSide();
@@ -95,11 +104,13 @@ describe('the end of requests that may be reset', () => {
   it('is an end at once for clients that reset without ending', async () => {
     for (const userAgent of [
       'lictor',
+      'lictor/1.0.0',
       'grpc-go/1.60.0',
       'my-app grpc-go/1.60.0',
       'grpc-python/1.51.1 grpc-c/29.0.0 (linux; chttp2)',
       'grpc-c++/1.51.1 grpc-c/29.0.0 (linux; chttp2)',
       'grpc-java-netty/1.60.0',
+      'grpc-swift-nio/1.23.0',
       'grpc-dotnet/2.60.0 (.NET 8.0)',
       'dart-grpc/2.0.0',
       'tonic/0.11.0',
