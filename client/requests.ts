@@ -11,13 +11,18 @@ export interface Requests {
   open(): AsyncIterable<unknown>;
 }
 
+/** The caller's requests, whose steps run in the current async context, whoever reads them and when. */
+export const inCallersContext = (method: Method, message: unknown): unknown =>
+  streamsRequests(method) && isStream(message) && !(message instanceof StreamInContext)
+    ? new StreamInContext(message)
+    : message;
+
 /**
- * The user's own iteration runs in the async context in which this is called, whichever attempt reads it.
  * @throws RpcError INVALID_ARGUMENT for what cannot be iterated, where the method wants that
  */
 export function requestsOf(method: Method, message: unknown): Requests {
   if (!streamsRequests(method)) return { canReplay: true, open: () => one(message) };
-  if (isStream(message)) return new Stream(new StreamInContext(message));
+  if (isStream(message)) return new Stream(message);
   throw new RpcError(
     Status.INVALID_ARGUMENT,
     `${method.path} takes an AsyncIterable of requests, got ${message === null ? 'null' : typeof message}`,

@@ -11,7 +11,7 @@ import { earlier, surroundingCall } from '../rpc/surrounding-call.js';
 import type { ListedNode } from '../selector/listed-node.js';
 import type { BoundMethod } from './bound-method.js';
 import { cancelledBy } from './cancelled-by.js';
-import { type Requests, requestsOf } from './requests.js';
+import { inCallersContext, type Requests, requestsOf } from './requests.js';
 import {
   isUnsent,
   lastError,
@@ -44,6 +44,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
   readonly #routing: Routing;
   readonly #method: BoundMethod;
   readonly #call: StreamToSend;
+  readonly #message: unknown;
   readonly #options: CallOptions;
   readonly #retries: Retries | undefined;
   /** Of the server's call in whose handler this one is made. */
@@ -70,6 +71,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
     this.#retries = retries;
     this.#method = method;
     this.#call = call;
+    this.#message = inCallersContext(method.wire.method, call.message);
     this.#options = options;
     const outer = surroundingCall();
     this.#outerDeadline = outer?.deadline;
@@ -144,9 +146,9 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
   async #firstStep(): Promise<Step> {
     const { compression } = this.#options;
     checkCompression(compression);
-    const { message, metadata } = this.#call;
+    const { metadata } = this.#call;
     const { wire } = this.#method;
-    const requests = requestsOf(wire.method, message);
+    const requests = requestsOf(wire.method, this.#message);
     const deadline = earlier(this.#call.deadline(), this.#outerDeadline);
     const call: OutgoingStream = { wire, metadata, deadline, compression, signals: this.#signals };
     const attempts = this.#attempts;

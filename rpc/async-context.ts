@@ -24,7 +24,7 @@ export class StreamInContext implements AsyncIterable<unknown> {
     this.#context = context;
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<unknown> {
     const context = this.#context;
     const messages = this.#messages;
     return new IteratorInContext(
@@ -34,13 +34,18 @@ export class StreamInContext implements AsyncIterable<unknown> {
   }
 }
 
-class IteratorInContext implements AsyncIterator<unknown> {
+/** It can be iterated itself, as a generator can: an interceptor may read the first message, and the others by `for await`. */
+class IteratorInContext implements AsyncIterableIterator<unknown> {
   readonly #iterator: AsyncIterator<unknown>;
   readonly #context: AsyncResource;
 
   constructor(iterator: AsyncIterator<unknown>, context: AsyncResource) {
     this.#iterator = iterator;
     this.#context = context;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
   next(): Promise<IteratorResult<unknown>> {

@@ -67,6 +67,8 @@ export class ServiceNodes {
         this.rebuild();
       },
       onMissing: (node, method, now) => {
+        // A call may end after its node has left the list.
+        if (this.#byAddress.get(node.load.address) !== node) return;
         this.#missing.add(node, method, now);
         this.#plainFrom = Math.max(this.#plainFrom, this.#missing.until);
       },

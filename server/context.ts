@@ -5,6 +5,7 @@ import type { CompressionName } from '../rpc/compression.js';
 import { type Deadline, deadlineExceeded, remainingMs } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { Metadata } from '../rpc/metadata.js';
+import { NOT_EXECUTED } from '../rpc/not-executed.js';
 import type { Method } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import { type Timed, wheel } from '../rpc/timer-wheel.js';
@@ -78,6 +79,11 @@ export abstract class ServerCall implements CallContext, Timed {
     return this.#controller.signal;
   }
 
+  /** Who has asked for the signal before, an interceptor that copies the call for one, need not be where the handler is. */
+  handlerBegins(): void {
+    if (this.#controller) this.#listening = currentContext();
+  }
+
   get header(): Metadata {
     this.#header ??= new Metadata();
     return this.#header;
@@ -121,7 +127,11 @@ export abstract class ServerCall implements CallContext, Timed {
   /** At the end of the call, before its status is sent. */
   ended(): void {
     wheel.remove(this);
-    if (this.#trailer) checkSize('trailer', this.#trailer);
+    if (this.#trailer) {
+      // Only the server itself says that a call has not run.
+      this.#trailer.delete(NOT_EXECUTED);
+      checkSize('trailer', this.#trailer);
+    }
     this.#incoming.trailer = this.#trailer;
   }
 

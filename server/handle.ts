@@ -4,11 +4,12 @@ import { type CallContext, streamsReplies } from '../rpc/call.js';
 import { isRpcError, RpcError } from '../rpc/error.js';
 import { compose, type Interceptor, type Next } from '../rpc/interceptor.js';
 import type { Logger } from '../rpc/log.js';
+import { NOT_EXECUTED } from '../rpc/not-executed.js';
 import type { Method } from '../rpc/service.js';
 import { Status } from '../rpc/status.js';
 import { within } from '../rpc/surrounding-call.js';
 import type { IncomingStream, IncomingUnary } from '../transport/transport.js';
-import { MAX_RESPONSE_METADATA_BYTES, type ServerCall } from './context.js';
+import { MAX_RESPONSE_METADATA_BYTES, ServerCall } from './context.js';
 import type { Gate } from './gate.js';
 import { InterceptedCall } from './intercepted-call.js';
 import { UsualTime } from './overload/usual-time.js';
@@ -109,11 +110,12 @@ export class MethodRunner implements Runner {
     return reply.message;
   }
 
-  handle(message: unknown, context: CallContext): unknown {
-    // An interceptor may have changed its deadline, or its signal.
-    return within(context, () =>
-      streamsReplies(this.method) ? this.#replies(message, context) : this.#handler(message, context),
-    );
+  /** Behind the interceptors. @param context of the call as they passed it on: its deadline or signal may be another */
+  handle(message: unknown, context: CallContext, call: CallContext): unknown {
+    return within(context, () => {
+      if (call instanceof ServerCall) call.handlerBegins();
+      return streamsReplies(this.method) ? this.#replies(message, context) : this.#handler(message, context);
+    });
   }
 
   /** Their steps run in the async context in which the interceptors called the handler. */
@@ -168,12 +170,20 @@ const behindInterceptors =
       throw new TypeError('an interceptor of the server passed on a call of the client');
     const context = call instanceof InterceptedCall ? call.context : contextOf(call);
     // Checked here too, so that interceptors see the call fail as its client does.
-    const message = runner.checked(await runner.handle(call.message, context));
+    const message = runner.checked(await runner.handle(call.message, context, call.context));
     return { message, header: context.header, trailer: context.trailer };
   };
 
-/** Metadata that no client takes is left out; the status and its text are worth more. */
+/**
+ * Metadata that no client takes is left out; the status and its text are worth more. So is the mark of a call that has not
+ * run, from an error of another server that a handler passes on: the handler has run.
+ */
 function sendable(error: RpcError): RpcError {
+  if (error.maybeExecuted && error.metadata?.get(NOT_EXECUTED) !== undefined) {
+    const metadata = error.metadata.clone();
+    metadata.delete(NOT_EXECUTED);
+    return sendable(new RpcError(error.code, error.details, { metadata }));
+  }
   if (!error.metadata || error.metadata.sizeBytes <= MAX_RESPONSE_METADATA_BYTES) return error;
   const bytes = error.metadata.sizeBytes;
   return new RpcError(

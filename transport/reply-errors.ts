@@ -1,4 +1,5 @@
 import { streamsRequests } from '../rpc/call.js';
+import { callersFailure } from '../rpc/callers-failure.js';
 import { RpcError } from '../rpc/error.js';
 import { mayHaveRun } from '../rpc/not-executed.js';
 import type { Method } from '../rpc/service.js';
@@ -14,5 +15,5 @@ export const unreadableReply = (reason: unknown): RpcError =>
 /** The caller's requests fail, or one of them cannot be written. A handler that takes many has begun by then. */
 export function failedRequests(method: Method, reason: unknown): RpcError {
   const error = RpcError.from(reason, Status.CANCELLED);
-  return streamsRequests(method) ? mayHaveRun(error) : error;
+  return callersFailure(streamsRequests(method) ? mayHaveRun(error) : error);
 }

@@ -247,6 +247,8 @@ export function contextContract(name: string, transport: () => Engine | 'grpc-js
                 reject(signal.reason);
               });
             });
+          // A copy has the signal, so that it is asked for before the handler is called.
+          const copying: Interceptor = (call, next) => next({ ...call });
           await using server = await start(
             {
               unary: (_, context) => listen(context),
@@ -260,7 +262,7 @@ export function contextContract(name: string, transport: () => Engine | 'grpc-js
                 await listen(context);
               },
             },
-            { interceptors: [running] },
+            { interceptors: [copying, running] },
           );
           await call(server.api, { metadata: { user: 'alice' }, timeoutMs: 50 }).catch(() => {});
           assert.equal(await aborted.promise, 'alice');
@@ -302,6 +304,53 @@ export function contextContract(name: string, transport: () => Engine | 'grpc-js
       );
       await user.run('reader', () => collect(replies));
       assert.deepEqual(seen, ['maker', 'maker', 'maker']);
+    });
+
+    for (const interceptors of [[], [running]]) {
+      it(`requests of a stream that is read elsewhere are made in its caller's context, with ${interceptors.length} interceptors`, async () => {
+        await using server = await start(steps, {}, { interceptors });
+        const seen: string[] = [];
+        async function* requests() {
+          try {
+            seen.push(now());
+            yield {};
+            await sleep(1);
+            seen.push(now());
+            yield {};
+          } finally {
+            seen.push(now());
+          }
+        }
+        const replies = user.run('maker', () => server.api.both(requests()));
+        await user.run('reader', () => collect(replies));
+        assert.deepEqual(seen, ['maker', 'maker', 'maker']);
+      });
+    }
+
+    it('an interceptor may take the first message from an iterator, and the others by for await', async () => {
+      async function* restOf(messages: unknown) {
+        const iterator = (messages as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+        yield (await iterator.next()).value;
+        // As a generator's, it can be iterated itself.
+        yield* iterator as AsyncIterableIterator<unknown>;
+      }
+      const peeking: Interceptor = async (call, next) => {
+        const reply = await next({ ...call, message: restOf(call.message) });
+        return call.method.kind === 'bidi' ? { ...reply, message: restOf(reply.message) } : reply;
+      };
+      const interceptors = [peeking, running];
+      await using server = await start(
+        {
+          ...steps,
+          async requests(requests) {
+            return { seen: `${(await collect(requests)).length}` };
+          },
+        },
+        { interceptors },
+        { interceptors },
+      );
+      assert.equal((await server.api.requests(two())).seen, '2');
+      assert.equal((await collect(server.api.both(two()))).length, 4);
     });
 
     it('calls that handlers make have the stores of the handler, and none of those the stores of another', async () => {

@@ -178,6 +178,15 @@ describe('a node that has said that it lacks a method', () => {
     assert.deepEqual(again, [false, false, false]);
   });
 
+  test('is not remembered when the call ends after its node has left the list', () => {
+    const it = lacking();
+    const [node] = it.nodes as [ListedNode];
+    it.service.replace(it.nodes.slice(1).map(({ node }) => node));
+    it.call(node, OLD);
+    it.call(node, NEW, marked());
+    assert.equal(it.service.lacks(node, NEW, it.time.now), false);
+  });
+
   test('and fails is tried with another method, and does not stay out longer for it', () => {
     const it = nodesOf(3);
     const [node] = it.nodes as [ListedNode];

@@ -246,3 +246,43 @@ for (const transport of ['h2', 'grpc-js', 'memory'] as const) {
         assert.equal((await failure(call())).maybeExecuted, true);
   });
 }
+
+for (const transport of ['h2', 'grpc-js', 'memory'] as const) {
+  test(
+    `a handler that passes on another server's mark of not having run has run, on ${transport}`,
+    LIMIT,
+    async () => {
+      const mark = { 'lictor-not-executed': '1' };
+      const passedOn = () => new RpcError(UNAVAILABLE, 'of another server', { metadata: mark });
+      let ran = 0;
+      await using server = new Server({ transport, logger: recordingLogger(), graceMs: 0 });
+      server.registerService(Raw, {
+        one() {
+          ran++;
+          throw passedOn();
+        },
+        // biome-ignore lint/correctness/useYield: it fails before its first reply
+        async *many() {
+          ran++;
+          throw passedOn();
+        },
+        async sum(_, context) {
+          ran++;
+          context.trailer.set('lictor-not-executed', '1');
+          throw new RpcError(UNAVAILABLE, 'its own');
+        },
+        async *chat() {},
+      });
+      await server.serve();
+      await using client = new Client({ resolver: fixed([server.address]), transport, graceMs: 0 });
+      const api = client.service(Raw);
+      const text = { text: '' };
+      async function* none() {}
+      for (const call of [() => api.one(text), () => all(api.many(text)), () => api.sum(none())]) {
+        ran = 0;
+        assert.equal((await failure(call())).maybeExecuted, true);
+        assert.equal(ran, 1);
+      }
+    },
+  );
+}

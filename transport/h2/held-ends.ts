@@ -5,11 +5,18 @@ type Held = { readonly end: () => void; readonly chunk: number; readonly until: 
 
 /**
  * Ends of requests that may turn out to be a cancellation: each is held until the next read of the socket, which would
- * have brought its RST_STREAM, or for 5 ms. What is longer on its way cannot be known.
+ * have brought its RST_STREAM, or for 5 ms. What is longer on its way cannot be known. While the socket is paused, nothing
+ * is read and time says nothing.
  */
 export class HeldEnds {
   readonly #held: Held[] = []; // In the order in which they came.
+  readonly #isPaused: () => boolean;
   #timer: NodeJS.Timeout | undefined;
+
+  /** @param isPaused whether the socket is not read */
+  constructor(isPaused: () => boolean) {
+    this.#isPaused = isPaused;
+  }
 
   /**
    * @param end to be called when no reset has come; harmless when one has
@@ -34,8 +41,10 @@ export class HeldEnds {
 
   readonly #onTimer = (): void => {
     const now = performance.now();
+    const wasPaused = this.#isPaused();
     inTurns(HOLD_TURNS, () => {
       this.#timer = undefined;
+      if (wasPaused || this.#isPaused()) return this.#arm(HOLD_MS);
       this.#release((held) => held.until <= now);
       const next = this.#held[0];
       if (next) this.#arm(Math.max(0, next.until - performance.now()));

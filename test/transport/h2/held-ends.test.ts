@@ -34,7 +34,16 @@ describe('the end of requests that may be reset', () => {
     ),
     'without a message': [endAlone, reset(1, CANCEL)],
   };
-  for (const userAgent of [undefined, GRPC_JS, 'connect-es/2.1.2', 'my-app/1.0 grpc-node-js/1.9.5 x']) {
+  for (const userAgent of [
+    undefined,
+    GRPC_JS,
+    'connect-es/2.1.2',
+    'my-app/1.0 grpc-node-js/1.9.5 x',
+    'lictor-gateway/2.0 grpc-node-js/1.9.5',
+    'lictor/1.0 grpc-node-js/1.9.5',
+    'grpc-go-migration',
+    'my grpc-go/1.60.0 grpc-node-js/1.9.5',
+  ]) {
     for (const [how, chunks] of Object.entries(broken)) {
       it(`of ${userAgent ?? 'a client without a name'} is a cancellation: ${how}`, async () => {
         const server = serverSide();
@@ -61,6 +70,28 @@ describe('the end of requests that may be reset', () => {
     assert.equal(seen(server.handled), 'whole');
   });
 
+  it('is held while the socket is not read', async () => {
+    const server = serverSide();
+    server.socket.pause();
+    await server.receive(SETTINGS, open(GRPC_JS), data(1, one, END_STREAM));
+    await sleep(30);
+    assert.equal(seen(server.handled), 'open');
+    server.socket.resume();
+    await server.receive(reset(1, CANCEL));
+    assert.equal(seen(server.handled), 'CANCELLED');
+  });
+
+  it('is an end when the socket is read again and brings no reset', async () => {
+    const server = serverSide();
+    server.socket.pause();
+    await server.receive(SETTINGS, open(GRPC_JS), data(1, one, END_STREAM));
+    await sleep(30);
+    assert.equal(seen(server.handled), 'open');
+    server.socket.resume();
+    while (seen(server.handled) === 'open') await sleep(1);
+    assert.equal(seen(server.handled), 'whole');
+  });
+
   it('is held while the next frame has come only in part', async () => {
     const server = serverSide();
     const late = reset(1, CANCEL);
@@ -73,11 +104,13 @@ describe('the end of requests that may be reset', () => {
   it('is an end at once for clients that reset without ending', async () => {
     for (const userAgent of [
       'lictor',
+      'lictor/1.0.0',
       'grpc-go/1.60.0',
       'my-app grpc-go/1.60.0',
       'grpc-python/1.51.1 grpc-c/29.0.0 (linux; chttp2)',
       'grpc-c++/1.51.1 grpc-c/29.0.0 (linux; chttp2)',
       'grpc-java-netty/1.60.0',
+      'grpc-swift-nio/1.23.0',
       'grpc-dotnet/2.60.0 (.NET 8.0)',
       'dart-grpc/2.0.0',
       'tonic/0.11.0',
