@@ -23,6 +23,12 @@ export async function generate(
   files: readonly string[],
   { out, include = [] }: GenerateOptions,
 ): Promise<string[]> {
+  if (out === '') {
+    throw new RpcError(
+      Status.INVALID_ARGUMENT,
+      '--out: expected the path of a folder, got ""; give "." for the current one',
+    );
+  }
   const modules = generateModules(files, include).map(({ path, text }) => ({ path: join(out, path), text }));
   for (const { path } of modules) refuseForeign(path);
   for (const { path, text } of modules) {

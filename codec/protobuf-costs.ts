@@ -19,7 +19,8 @@ import { protobufjs } from './protobufjs.js';
 export interface TypeCosts {
   /** A message without a field, its defaults included. */
   readonly empty: number;
-  readonly isWellKnown: boolean;
+  /** Whether it is one of Google's types whose JSON is a plain value. */
+  readonly isPlainInJson: boolean;
   /** The most heap that one byte of its content can cost. */
   mostPerByte: number;
   /** By number. */
@@ -45,12 +46,14 @@ function costsOf(type: pb.Type): TypeCosts {
   const found = known.get(type);
   if (found) return found;
   const fields: (FieldCosts | undefined)[] = [];
-  const isWellKnown = type.fullName.startsWith('.google.protobuf.');
-  const costs: TypeCosts = { empty: emptyCost(type), isWellKnown, mostPerByte: UNKNOWN, fields };
+  const isPlainInJson = PLAIN_IN_JSON.test(type.fullName);
+  const costs: TypeCosts = { empty: emptyCost(type), isPlainInJson, mostPerByte: UNKNOWN, fields };
   known.set(type, costs); // Before its fields, since a type may hold itself.
   for (const field of type.fieldsArray) fields[field.id] = fieldCosts(field.resolve());
   return costs;
 }
+
+const PLAIN_IN_JSON = /^\.google\.protobuf\.(Duration|FieldMask|Timestamp|\w*Value)$/;
 
 /** Until all types that a type holds are known. */
 const UNKNOWN = -1;
@@ -80,8 +83,8 @@ export function jsonExtraOf(type: pb.Type): JsonExtra {
   const below = new Set(root.fields.flatMap((field) => (field?.inner ? [...reachable(field.inner)] : [])));
   let perObject = 0;
   let perValue = 0;
-  for (const { isWellKnown, empty } of below) {
-    if (isWellKnown) perValue = Math.max(perValue, empty + 2 * SLOT);
+  for (const { isPlainInJson, empty } of below) {
+    if (isPlainInJson) perValue = Math.max(perValue, empty + 2 * SLOT);
     else perObject = Math.max(perObject, empty);
   }
   for (const { fields } of [root, ...below]) {
@@ -155,7 +158,7 @@ function entryCosts(field: pb.MapField): FieldCosts {
       : scalarCosts(typeOf(field), false, 0);
   const inner: TypeCosts = {
     empty: 0,
-    isWellKnown: false,
+    isPlainInJson: false,
     mostPerByte: UNKNOWN,
     fields: [undefined, key, value],
   };

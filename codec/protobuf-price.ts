@@ -44,7 +44,7 @@ const KEY_VARINT = 0x08;
 const KEY_TEXT = 0x0a;
 const VALUE_VARINT = 0x10;
 /** Of a group that no field knows. */
-const NOTHING: TypeCosts = { empty: 0, isWellKnown: false, mostPerByte: 0, fields: [] };
+const NOTHING: TypeCosts = { empty: 0, isPlainInJson: false, mostPerByte: 0, fields: [] };
 /** Larger than any message: two of them can be added without loss. */
 const TOO_LONG = 2 ** 40;
 

@@ -175,6 +175,15 @@ describe('lictor generate refuses in one line, with exit code 1:', () => {
     assert.match(refusalOf('/proc/x/y'), /cannot make the folder \/proc\/x: /);
   });
 
+  test('a folder without a name', () => {
+    const { status, stderr } = lictor('generate', join(fixtures, 'shop.proto'), '--out', '');
+    assert.equal(
+      stderr,
+      'lictor: --out: expected the path of a folder, got ""; give "." for the current one\n',
+    );
+    assert.equal(status, 1);
+  });
+
   test('two files that would be one module', () => {
     const text = 'syntax = "proto3";';
     const folder = folderWith({ 'a/main.proto': text, 'b/main.proto': text });

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { json } from '../../codec/json.js';
+import { rootOfAll } from '../../codec/proto-file.js';
+import { readProtos } from '../../codec/proto-source.js';
 import { messageTypeOf } from '../../codec/protobuf-type.js';
 import { Status } from '../../rpc/status.js';
 import { hasCode } from '../contract/serialization.js';
 import { dearMessages, filled, packed, proto, sized, text, typeM, type Way } from './dear-messages.js';
 import { heapOf } from './heap.js';
+import { folderWith } from './proto-text.js';
 
 const MIB = 1_048_576;
 const DEFAULT = { bytes: 64 * MIB, side: 'server' } as const;
@@ -197,6 +201,23 @@ describe('ordinary messages are taken by default', () => {
       assert.ok(bytes.length < 4 * MIB);
       assert.equal((codec.decodeWithin!(bytes, DEFAULT) as { records: unknown[] }).records.length, 20_000);
     }
+  });
+
+  test('JSON of 400,000 numbers, beside messages of any type', () => {
+    const file = join(
+      folderWith({
+        'answer.proto': `syntax = "proto3";
+          import "google/protobuf/any.proto";
+          message Answer { repeated google.protobuf.Any details = 1; repeated int32 numbers = 2; }`,
+      }),
+      'answer.proto',
+    );
+    const codec = messageTypeOf(rootOfAll(readProtos([file])).lookupType('Answer')).codecs!.json!;
+    const bytes = codec.encode({ numbers: Array.from({ length: 400_000 }, (_, i) => i) });
+    assert.ok(bytes.length < 4 * MIB);
+    assert.doesNotThrow(() => codec.decodeWithin!(bytes, DEFAULT));
+    const details = Buffer.from(`{"details":[${'{},'.repeat(1_000_000)}{}]}`);
+    assert.throws(() => codec.decodeWithin!(details, DEFAULT), refused());
   });
 
   test('any records of whole words and numbers up to 4 MiB', () => {

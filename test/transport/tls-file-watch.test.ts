@@ -102,22 +102,38 @@ describe('a watch of files looks', () => {
     }
   });
 
-  test(
-    'now and then where the system tells of no change, as of a link above the directory',
-    LIMIT,
-    async () => {
-      using within = folder();
-      const [one, two, current] = ['one', 'two', 'current'].map((name) => join(within.path, name));
-      for (const directory of [one!, two!]) mkdirSync(join(directory, 'tls'), { recursive: true });
-      symlinkSync(one!, current!);
-      using watch = watched([join(current!, 'tls', 'tls.crt')], 50);
-      await watch.look();
-      unlinkSync(current!);
-      symlinkSync(two!, current!);
-      await watch.look();
-      await watch.look();
-    },
-  );
+  test('after each swap of a link above the directory', LIMIT, async () => {
+    using within = folder();
+    const [one, two, current] = ['one', 'two', 'current'].map((name) => join(within.path, name));
+    for (const directory of [one!, two!]) mkdirSync(join(directory, 'tls'), { recursive: true });
+    symlinkSync('one', current!);
+    using watch = watched([join(current!, 'tls', 'tls.crt')]);
+    await watch.look();
+    for (const target of ['two', 'one', 'two']) {
+      const look = watch.look();
+      symlinkSync(target, `${current}.next`);
+      renameSync(`${current}.next`, current!);
+      await look;
+    }
+  });
+
+  test('now and then where the system tells of no change', LIMIT, async () => {
+    using within = folder();
+    const file = join(within.path, 'made later', 'tls.crt');
+    using watch = watched([file], 50);
+    await watch.look();
+    await watch.look();
+    await watch.look();
+  });
+
+  test('at the start, also at links that lead in a circle', LIMIT, async () => {
+    using within = folder();
+    const [one, two] = ['one', 'two'].map((name) => join(within.path, name));
+    symlinkSync('two', one!);
+    symlinkSync('one', two!);
+    using watch = watched([join(one!, 'tls.crt')]);
+    await watch.look();
+  });
 
   test('and does not keep its process alive, nor look when it is closed', LIMIT, async () => {
     using within = folder();

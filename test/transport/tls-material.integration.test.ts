@@ -61,6 +61,7 @@ describe('certificates and keys that are wrong', { timeout: 30_000 }, () => {
     truncateSync(large, 5 * 1024 * 1024);
     for (const [tls, why] of [
       [{ certFile, keyFile: missing }, /tls\.keyFile ".*missing\.pem": cannot be read \(ENOENT/],
+      [{ certFile, keyFile: 'a\0b' }, /tls\.keyFile ".*": cannot be read \(/],
       [{ certFile: folder, keyFile }, /tls\.certFile ".*": is not a regular file/],
       [{ certFile, keyFile, caFile: large }, /tls\.caFile ".*": has 5242880 bytes, at most 4194304 are read/],
       [{ certFile: file('empty', ''), keyFile }, /tls\.certFile ".*empty": is empty/],

@@ -76,24 +76,29 @@ export function watchFiles(
 }
 
 /**
- * The directories of the files, and those of what they are links to. Kubernetes replaces a link of a directory
+ * The directories of the files, and those of the links that lead there. Kubernetes replaces a link of a directory
  * (`tls.crt -> ..data/tls.crt`, `..data -> ..2024_05_01`), so each is known by its inode: one that is made anew is another.
  */
 async function directoriesOf(files: readonly string[]): Promise<Map<string, string>> {
   const paths = new Set<string>();
-  for (const file of files) {
-    let path = file;
-    for (let links = 0; links < MAX_LINKS; links++) {
-      paths.add(dirname(path));
-      const target = await readlink(path).catch(() => undefined);
-      if (target === undefined) break;
-      path = resolve(dirname(path), target);
-    }
-  }
+  for (const file of files) await follow(file, paths, new Set());
   const directories = new Map<string, string>();
   for (const path of paths) {
     const stats = await stat(path).catch(() => undefined);
     if (stats) directories.set(`${stats.dev}:${stats.ino}`, path);
   }
   return directories;
+}
+
+/** Adds the directory of a path, and that of each part of it that is a link. */
+async function follow(path: string, directories: Set<string>, links: Set<string>): Promise<void> {
+  directories.add(dirname(path));
+  for (let part = path; part !== dirname(part); part = dirname(part)) {
+    if (links.has(part) || links.size === MAX_LINKS) continue;
+    const target = await readlink(part).catch(() => undefined);
+    if (target === undefined) continue;
+    links.add(part);
+    directories.add(dirname(part));
+    await follow(resolve(dirname(part), target), directories, links);
+  }
 }

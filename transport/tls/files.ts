@@ -1,6 +1,7 @@
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { RpcError } from '../../rpc/error.js';
 import { type ClientTls, MATERIALS, type ServerTls } from '../tls.js';
 import { invalid, type Origins, type Pems } from './material.js';
 
@@ -69,8 +70,5 @@ function checkFile(stats: Stats, origin: string): void {
   if (stats.size === 0) throw invalid(`${origin}: is empty`);
 }
 
-function unreadable(origin: string, reason: unknown): Error {
-  return reason instanceof Error && 'syscall' in reason
-    ? invalid(`${origin}: cannot be read`, reason)
-    : (reason as Error);
-}
+const unreadable = (origin: string, reason: unknown): RpcError =>
+  reason instanceof RpcError ? reason : invalid(`${origin}: cannot be read`, reason);

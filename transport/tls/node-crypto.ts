@@ -1,7 +1,5 @@
-import { createRequire } from 'node:module';
 import { lazily } from '../../rpc/lazily.js';
-
-const require = createRequire(import.meta.url);
+import { nodeRequire } from '../../rpc/node-require.js';
 
 /** `node:crypto`, loaded by the first that reads a certificate, so that others start without it. */
-export const crypto = lazily((): typeof import('node:crypto') => require('node:crypto'));
+export const crypto = lazily((): typeof import('node:crypto') => nodeRequire('node:crypto'));
