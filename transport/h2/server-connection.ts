@@ -242,7 +242,7 @@ export class ServerConnection extends Http2Connection {
   }
 
   holdEnd(end: () => void): void {
-    this.#heldEnds ??= new HeldEnds(() => this.socket.isPaused());
+    this.#heldEnds ??= new HeldEnds(() => !this.isClosed && this.socket.isPaused());
     this.#heldEnds.hold(end, this.chunk);
   }
 
