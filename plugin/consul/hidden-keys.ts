@@ -4,8 +4,9 @@ import type { Kv } from './kv.js';
 /** For keys: a read of one key is refused where a listing leaves the key out. */
 export function hiddenKeys(kv: Kv, prefix: string, stale: boolean): HiddenCheck {
   // On the connection of the watch, which is free: an agent takes 200 of them from a host.
-  return async ({ lost, isFiltered, signal }) => {
-    for (const key of lost.slice(0, isFiltered ? MAX_LOOKS : 1))
+  return async ({ lost, signal }) => {
+    // One that may be read says nothing of the others: it may have been deleted while they were hidden.
+    for (const key of lost.slice(0, MAX_LOOKS))
       if (!(await kv.mayRead(key, { stale, signal, lane: 'watches', timeoutMs: RIGHTS_MS })))
         throw kv.denied(prefix);
     if (lost.length === 0) throw kv.denied(prefix);

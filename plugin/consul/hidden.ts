@@ -35,7 +35,7 @@ export function createSight(check: HiddenCheck, known: readonly string[] = []): 
 /** A right to read, in the words of Consul's policies. */
 export type Right = { readonly resource: 'service' | 'node'; readonly name: string };
 
-/** So many of those that are lost are looked at, when Consul says that it hides some. */
+/** So many of those that are lost are looked at. */
 export const MAX_LOOKS = 16;
 
 /** How long the agent may take to say what the token may read: a list waits for it. */

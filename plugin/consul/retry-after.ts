@@ -21,6 +21,6 @@ export const waitAfter = (error: unknown): number | undefined => waits.get(error
 function parse(header: unknown, now: number): number {
   if (typeof header !== 'string') return 0;
   const text = header.trim();
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now;
   return ms > 0 ? Math.min(ms, MAX_WAIT_MS) : 0;
 }

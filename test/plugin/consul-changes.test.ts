@@ -134,6 +134,8 @@ test('a wait that Consul asks for is kept, up to 10 s, and does not count as an 
     () => 0,
   );
   assert.deepEqual(slept, [3_000, 50, 10_000, 2_000, 2_500]);
+  const { slept: huge } = await run([refusal('99999999999')], () => 0);
+  assert.deepEqual(huge, [10_000]);
   const { slept: dated } = await run([refusal('Thu, 01 Jan 1970 00:00:07 GMT')], () => 0);
   assert.deepEqual(dated, [7_000]);
 });

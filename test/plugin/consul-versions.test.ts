@@ -179,6 +179,30 @@ for (const version of versions) {
       });
     }
 
+    test('a key that is hidden is kept while another one is deleted', TIME_LIMIT, async () => {
+      let isHidden = false;
+      await using fake = await start((exchange) => {
+        if (exchange.query.has('recurse')) {
+          if (isHeld(exchange) && isHidden) return;
+          const index = isHeld(exchange) ? '6' : '5';
+          isHidden ||= isHeld(exchange);
+          const shown = { 'shop/c': '1', ...(isHidden ? {} : { 'shop/a': '1', 'shop/b': '1' }) };
+          return exchange.list(shown, index, isHidden ? exchange.filtered : {});
+        }
+        if (exchange.path === '/v1/kv/shop%2Fb') exchange.send(403, 'Permission denied');
+        else exchange.list({}, '6');
+      });
+      await using config = new ConsulConfig({
+        ...{ address: fake.address, prefix: 'shop', token: 'a', logger: silentLogger },
+      });
+      const { told, handler, until } = recorder();
+      using watch = config.watch('', handler);
+      await until('+a=1', '+b=1', '+c=1');
+      await untilState(watch, 'failed');
+      assert.equal(watch.values.get('b'), 1);
+      assert.ok(!told.some((word) => word.startsWith('-')), told.join());
+    });
+
     test('one refusal for the load is over when the agent says so', TIME_LIMIT, async () => {
       const refusedAt = deferred<number>();
       let refused = false;
