@@ -33,6 +33,7 @@ export class StreamAttempt implements StreamCall, Abortable {
   isCommitted = false;
   readonly #began: number;
   readonly #signals: readonly AbortSignal[];
+  #isAnswering = false;
   #isOver = false;
 
   /** Sends it. @throws RpcError */
@@ -65,14 +66,18 @@ export class StreamAttempt implements StreamCall, Abortable {
     this.stream.cancel(cancelledBy(signal, true));
   }
 
-  /** Of a stream of replies the first is there: how long that took says something of the node, the rest does not. */
+  /** Of a stream of replies the first is there: how long that took says something of the node, unless it waits for requests. */
   answered(): void {
-    this.node?.answered(this.#began, performance.now());
+    if (this.wire.method.kind === 'serverStream') this.node?.answered(this.#began, performance.now());
+    if (!this.node || this.#isOver) return;
+    this.#isAnswering = true;
+    this.node.answering++;
   }
 
   ended(error: RpcError | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    if (this.#isAnswering) this.node!.answering--;
     this.node?.left(error, this.#began, performance.now(), this.wire.method);
     for (const signal of this.#signals) forgetAborted(signal, this);
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkCompression } from '../codec/compression.js';
 import { type Abortable, forgetAborted, tellWhenAborted } from '../rpc/aborted.js';
-import type { CallOptions } from '../rpc/call.js';
+import { type CallOptions, streamsReplies } from '../rpc/call.js';
 import type { Deadline } from '../rpc/deadline.js';
 import { RpcError } from '../rpc/error.js';
 import { Metadata } from '../rpc/metadata.js';
@@ -243,7 +243,7 @@ export class StreamInvocation implements AsyncIterableIterator<unknown, undefine
       tell?.(header);
     });
     const step = (await attempt.replies.next()) as Step;
-    if (!step.done && call.wire.method.kind === 'serverStream') attempt.answered();
+    if (!step.done && streamsReplies(call.wire.method)) attempt.answered();
     return step;
   }
 

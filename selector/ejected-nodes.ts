@@ -62,7 +62,7 @@ export class EjectedNodes implements Judge {
 
   missed(node: ListedNode, method: Method | undefined, began: number, now: number): void {
     const rules = this.#options.rules();
-    const verdict = rules ? node.failures.missed(rules, now) : 'older';
+    const verdict = rules && node.answering === 0 ? node.failures.missed(rules, now) : 'older';
     if (rules && node.standing !== 'in') {
       this.#judgeTrial(node, rules, method === undefined ? 'failure' : 'missing', began, now);
     } else if (rules && verdict === 'another') {

@@ -22,6 +22,8 @@ export class ListedNode implements LiveNode {
   readonly load: NodeLoad;
   latencyMs = 0;
   latencyAt = 0;
+  /** Streams that are open and have had a reply: whatever else it says, it has this service. */
+  answering = 0;
   /** What the service's EjectedNodes know of it. `out` takes no calls; `trial` takes one, which decides. */
   standing: 'in' | 'out' | 'trial' = 'in';
   readonly failures = new FailureRecord();

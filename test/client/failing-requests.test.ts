@@ -10,7 +10,9 @@ const Sums = defineService('failing.Sums', { sum: clientStream<object, object>()
 for (const transport of ['h2', 'grpc-js', 'memory'] as const) {
   test(`requests that fail say nothing of the node, on ${transport}`, { timeout: 20_000 }, async () => {
     const logger = recordingLogger();
-    const nodes = [1, 2].map(() => new Server({ transport, logger, graceMs: 0 }));
+    await using one = new Server({ transport, logger, graceMs: 0 });
+    await using other = new Server({ transport, logger, graceMs: 0 });
+    const nodes = [one, other];
     for (const server of nodes) {
       server.registerService(Sums, {
         async sum(requests) {
@@ -21,15 +23,13 @@ for (const transport of ['h2', 'grpc-js', 'memory'] as const) {
       await server.serve();
     }
     const resolver = fixed(nodes.map(({ address }) => address));
-    const client = new Client({ resolver, transport, logger, graceMs: 0 });
+    await using client = new Client({ resolver, transport, logger, graceMs: 0 });
     const api = client.service(Sums);
     async function* failing() {
       yield {};
       throw new RpcError(Status.INTERNAL, 'of another call');
     }
     for (let i = 0; i < 20; i++) assert.equal((await failure(api.sum(failing()))).code, Status.INTERNAL);
-    await client.close();
-    for (const server of nodes) await server.closeNow();
     // No node was left out.
     assert.deepEqual(logger.lines, []);
   });
