@@ -19,6 +19,7 @@ import {
   unary,
 } from 'lictor';
 import { fixed } from 'lictor/plugin/fixed';
+import { refusal } from '../../rpc/not-executed.js';
 import { recordingLogger } from '../plugin/log.js';
 
 const LIMIT = { timeout: 20_000 };
@@ -222,8 +223,7 @@ describe('a call that fails', LIMIT, () => {
 
 describe('a call that its server has refused', LIMIT, () => {
   const refusing = (times: number) => (_: Attempt, nth: number) => {
-    if (nth <= times)
-      throw new RpcError(Status.RESOURCE_EXHAUSTED, 'full', { metadata: { 'lictor-not-executed': '1' } });
+    if (nth <= times) throw refusal('full');
   };
 
   test('goes to another node, whatever it does', async () => {
