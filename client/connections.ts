@@ -1,3 +1,4 @@
+import { outsideCalls } from '../rpc/async-context.js';
 import type { Connection, ConnectOptions, Engine } from '../transport/transport.js';
 
 /** One connection per address: opened on first use, shared by calls, closed when the node is gone. */
@@ -55,7 +56,9 @@ export class Connections {
 
   /** For those that have failed for want of what has changed now. */
   connectNow(): void {
-    for (const connection of this.#open.values()) connection.connectNow?.();
+    outsideCalls(() => {
+      for (const connection of this.#open.values()) connection.connectNow?.();
+    });
   }
 
   async close(): Promise<void> {
