@@ -69,7 +69,7 @@ export type Attempts = {
   mayHaveRun: boolean;
   /** Those at nodes that do not have the method. */
   missed: number;
-  /** Why it was sent again before that: what its caller is told when the other nodes do not have the method. */
+  /** Why it was sent again before that. The caller gets this error when the other nodes lack the method. */
   failedBy: RpcError | undefined;
 };
 
@@ -191,11 +191,11 @@ function givenUp(error: RpcError, attempts: number): RpcError {
   });
 }
 
-/** What the caller is told of a call whose last attempt has failed with `error`. */
+/** The error that the caller gets of a call whose last attempt has failed with `error`. */
 export function lastError(error: RpcError, { made, mayHaveRun: hasHad, failedBy }: Attempts): RpcError {
-  const told = isMissingMethod(error) ? (failedBy ?? error) : error;
-  const given = made > 1 ? givenUp(told, made) : told;
-  return hasHad ? mayHaveRun(given) : given;
+  const cause = isMissingMethod(error) ? (failedBy ?? error) : error;
+  const last = made > 1 ? givenUp(cause, made) : cause;
+  return hasHad ? mayHaveRun(last) : last;
 }
 
 function withDefaults(options: RetryOptions): typeof DEFAULTS {

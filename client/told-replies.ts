@@ -7,8 +7,8 @@ import type { StreamInvocation } from './stream.js';
 type Step = IteratorResult<unknown, undefined>;
 
 /**
- * The replies of a stream, with header and trailer told, in the async context of the call; what those who are told throw
- * fails the call.
+ * The replies of a stream. Calls `onHeader` and `onTrailer` in the async context of the call; what they throw fails the
+ * call.
  */
 export class ToldReplies implements AsyncIterableIterator<unknown, undefined> {
   readonly #replies: StreamInvocation;

@@ -59,7 +59,7 @@ export class UnaryInvocation implements UnaryCall, Abortable {
   /** Of the server's call in whose handler this one is made. */
   readonly #outerSignal: AbortSignal | undefined;
   readonly #settle: UnarySettle;
-  /** The caller's, for those who are told of header and trailer. */
+  /** The caller's, in which `onHeader` and `onTrailer` run. */
   readonly #context: AsyncResource | undefined;
   /** Of the whole call. */
   readonly #deadline: Deadline | undefined;
